@@ -1,0 +1,1 @@
+"""Labels: what a labeler answers, how it is hosted, and how labelers combine."""

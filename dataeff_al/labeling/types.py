@@ -1,0 +1,167 @@
+"""Requests, outcomes and the two protocols around a labeler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from dataeff_al.digests import Ref
+from dataeff_al.samples.protocol import Pool
+from dataeff_al.samples.types import Sample, TargetSpec
+
+Effect = Literal["pure", "keyed", "queryable", "blind"]
+"""What a repeated call costs: *pure* nothing, *keyed* nothing under the same key, *queryable* can be asked whether it
+happened, *blind* may be paid twice and is therefore never repeated automatically."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a label was made, in seconds: ``queued_s`` before work began, ``work_s`` of work, ``cpu_s`` of processor."""
+
+    queued_s: float = 0.0
+    work_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """An answer: named target arrays, a validity mask over them (None: valid everywhere), what it cost, and its times.
+
+    ``valid`` broadcasts over the target's leading channel axis: ``([d,] h, w)`` bool for fields and masks.
+    """
+
+    target: Mapping[str, np.ndarray]
+    valid: np.ndarray | None = None
+    cost: int = 1
+    times: Times = Times()
+    confidence: float | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LabelFailure:
+    """No answer, and why. ``cost`` is what the failed try cost all the same."""
+
+    reason: str
+    kind: Literal["infra", "timeout", "bad_label", "refused"] = "refused"
+    cost: int = 0
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """A draft that its maker is unsure of: pass it on to the next labeler, with the draft as a start."""
+
+    draft: Label
+    confidence: float
+    reason: str = ""
+
+
+Outcome = Label | LabelFailure | Deferred
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a labeler. ``key`` is unique per attempt and stable over restarts; ``seed`` is for its use."""
+
+    key: str
+    sample: Sample
+    fidelity: str = ""
+    seed: int = 0
+    draft: Label | None = None
+
+
+@dataclass(frozen=True)
+class LabelerInfo:
+    """What a labeler declares about itself. ``max_cost`` is reserved before an attempt, ``cost`` is what it posts."""
+
+    name: str
+    version: str
+    target: TargetSpec
+    effect: Effect
+    deterministic: bool = True
+    cost: int = 1
+    max_cost: int = 1
+    unit: str = "label"
+    preferred_batch: int = 1
+    timeout_s: float = 600.0
+    fidelities: tuple[str, ...] = ()
+    accepts_synthesised: bool = False
+
+
+@dataclass(frozen=True)
+class LabelerContext:
+    """What a labeler may use when it is built: the campaign's pool, the campaign file's folder, the shared data."""
+
+    pool: Pool
+    base_dir: Path
+    data_root: Path | None
+
+
+@runtime_checkable
+class Labeler(Protocol):
+    """What a plugin author writes: one small class. Answers do not depend on how requests are batched."""
+
+    @property
+    def info(self) -> LabelerInfo:
+        """What it answers, at what cost."""
+
+    def label(self, batch: Sequence[Request]) -> Sequence[Outcome]:
+        """One outcome for each request, in order."""
+
+
+@runtime_checkable
+class Queryable(Labeler, Protocol):
+    """A labeler that can say what became of an attempt."""
+
+    def lookup(self, key: str) -> Outcome | None:
+        """The outcome of the attempt of that key, or None when it never happened."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """The host is at work on the attempt, or has it in its queue."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The attempt has an outcome, kept in the blob ``outcome`` until it is acknowledged."""
+
+    outcome: Ref
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The host has no outcome and is not at work; ``started``: the labeler may have been called."""
+
+    started: bool
+
+
+Progress = Running | Done | Unknown
+
+
+class LabelerHost(Protocol):
+    """What the driver sees of a labeler, wherever it runs."""
+
+    @property
+    def info(self) -> LabelerInfo:
+        """The hosted labeler's declaration."""
+
+    @property
+    def capacity(self) -> int:
+        """How many attempts it takes at once."""
+
+    def start(self, attempt: str, request: Ref) -> None:
+        """Take on an attempt; idempotent."""
+
+    def poll(self, attempts: Sequence[str]) -> Mapping[str, Progress]:
+        """How each attempt stands."""
+
+    def ack(self, attempts: Sequence[str]) -> None:
+        """The outcomes are in the record; the host may forget them."""
+
+    def cancel(self, attempts: Sequence[str]) -> None:
+        """Stop work where possible."""

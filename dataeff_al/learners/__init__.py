@@ -1,0 +1,1 @@
+"""Target networks: the models that a campaign is there to learn."""

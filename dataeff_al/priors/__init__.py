@@ -1,0 +1,1 @@
+"""Knowledge that a campaign may state about its task."""

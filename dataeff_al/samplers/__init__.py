@@ -1,0 +1,1 @@
+"""Query strategies: which samples to buy next."""

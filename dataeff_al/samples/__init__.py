@@ -1,0 +1,1 @@
+"""What is labelled: samples, their declared form, pools, codecs and splits."""

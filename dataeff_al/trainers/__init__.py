@@ -1,0 +1,1 @@
+"""Training policies: how a learner is fitted to what has been labelled."""

@@ -1,0 +1,1 @@
+"""Labelers that ship with dataeff-al; each stands alone and knows only the core."""

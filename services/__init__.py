@@ -1,0 +1,1 @@
+"""Where campaigns run: the command line, the actors, the controller."""
