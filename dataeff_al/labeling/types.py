@@ -76,7 +76,10 @@ class Request:
 
 @dataclass(frozen=True)
 class LabelerInfo:
-    """What a labeler declares about itself. ``max_cost`` is reserved before an attempt, ``cost`` is what it posts."""
+    """What a labeler declares about itself. ``max_cost`` is reserved before an attempt, ``cost`` is what it posts.
+
+    ``delivery``: queries are pushed to it, or it pulls them when it has time (people, outside programs).
+    """
 
     name: str
     version: str
@@ -90,6 +93,7 @@ class LabelerInfo:
     timeout_s: float = 600.0
     fidelities: tuple[str, ...] = ()
     accepts_synthesised: bool = False
+    delivery: Literal["push", "pull"] = "push"
 
 
 @dataclass(frozen=True)
@@ -128,9 +132,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Done:
-    """The attempt has an outcome, kept in the blob ``outcome`` until it is acknowledged."""
+    """The attempt has an outcome, kept in the blob ``outcome`` until it is acknowledged; and how long it took."""
 
     outcome: Ref
+    times: Times = Times()
 
 
 @dataclass(frozen=True)

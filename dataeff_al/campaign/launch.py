@@ -1,0 +1,73 @@
+"""How campaigns begin: the first events of a campaign, and those of a twin that starts from its parent's labels."""
+
+from collections.abc import Sequence
+
+from dataeff_al.campaign.events import (
+    Created,
+    Event,
+    GeneratorFitted,
+    Inherited,
+    InheritedLabel,
+    LabelRecord,
+    Purpose,
+    QueryRecord,
+)
+from dataeff_al.campaign.spec import CampaignSpec
+from dataeff_al.campaign.state import QueryState, State
+from dataeff_al.labeling.types import LabelerInfo
+from dataeff_al.metrics import check_fits
+from dataeff_al.samples.declared import target_to_json
+
+SHARED: tuple[Purpose, ...] = ("validation", "test", "initial")
+
+
+def created(spec: CampaignSpec, info: LabelerInfo, parent: str | None = None) -> Created:
+    """The event that begins a campaign. Raises CapabilityError when the metric does not fit the labels."""
+    check_fits(spec.stop.metric, info.target)
+    return Created(
+        name=spec.name,
+        spec=spec.canonical(),
+        spec_digest=spec.identity,
+        parent=parent,
+        max_cost=info.max_cost,
+        lease_s=(spec.labeler.runtime.timeout_s if spec.labeler.runtime else None) or info.timeout_s,
+        target=target_to_json(info.target),
+    )
+
+
+def twin_id(parent: str, name: str) -> str:
+    """The id of a twin: its parent's, and its own name."""
+    return f"{parent}.{name}"
+
+
+def twin_events(parent: State, spec: CampaignSpec, info: LabelerInfo) -> Sequence[Event]:
+    """The first events of a twin: the same pool, the same first labels, and the same manifold when it is the same part.
+
+    Its slots and query ids of the shared labels are its parent's, so that one label keeps one name in the record.
+    """
+    assert parent.created is not None
+    assert parent.pool is not None
+    events: list[Event] = [created(spec, info, parent.id), parent.pool]
+    if parent.generator is not None and parent.created.spec.get("generator") == spec.canonical()["generator"]:
+        events.append(_shared(parent.generator))
+    labels = [_inherited(query) for purpose in SHARED for query in parent.labelled(purpose)]
+    return [*events, Inherited(labels=tuple(labels))]
+
+
+def _shared(generator: GeneratorFitted) -> GeneratorFitted:
+    return generator.model_copy(update={"seconds": 0.0})
+
+
+def _inherited(query: QueryState) -> InheritedLabel:
+    assert query.label is not None
+    record = QueryRecord(
+        id=query.id,
+        slot=query.slot,
+        payload=query.payload,
+        request=query.request,
+        content=query.content,
+        synthesised=query.synthesised,
+        provenance=query.provenance,
+    )
+    label = LabelRecord(label=query.label, cost=query.cost, work_s=query.work_s, cpu_s=query.cpu_s)
+    return InheritedLabel(query=record, purpose=query.purpose, label=label)

@@ -1,0 +1,89 @@
+"""What a worker is asked to do, as plain JSON made from the state alone: the same state asks the same, by digest."""
+
+from typing import Any
+
+from dataeff_al.campaign.events import Purpose
+from dataeff_al.campaign.state import QueryState, Role, State
+
+Task = dict[str, Any]
+
+
+def _base(state: State) -> Task:
+    assert state.created is not None
+    splits = state.pool.splits if state.pool else None
+    return {"spec": state.created.spec, "target": state.created.target, "splits": splits}
+
+
+def _models(state: State) -> Task:
+    generator = state.generator
+    return {
+        "generator": generator.generator if generator else None,
+        "latents": generator.latents if generator else None,
+    }
+
+
+def _row(query: QueryState) -> Task:
+    return {
+        "payload": query.payload,
+        "request": query.request,
+        "synthesised": query.synthesised,
+        "label": query.label,
+        "round": query.round,
+    }
+
+
+def prepare_pool(state: State) -> Task:
+    """Read the pool and split it."""
+    assert state.created is not None
+    return {**_base(state), "max_cost": state.created.max_cost}
+
+
+def fit_generator(state: State) -> Task:
+    """Learn the data manifold from the pool."""
+    return _base(state)
+
+
+def propose(state: State, purpose: Purpose, number: int, n: int) -> Task:
+    """Choose ``n`` samples for a purpose."""
+    asked = list(state.of("initial", "acquire"))
+    model = state.trained.get(("main", number - 1))
+    return {
+        **_base(state),
+        **_models(state),
+        "purpose": purpose,
+        "round": number,
+        "n": n,
+        "labelled": [_row(query) for query in asked if query.label is not None],
+        "asked": [_row(query) for query in asked if query.label is None],
+        "validation": [_row(query) for query in state.labelled("validation")],
+        "model": model.model if model else None,
+    }
+
+
+def train(state: State, number: int, role: Role = "main") -> Task:
+    """Fit a model to what is labelled so far; for the reference line, to the labelled pool."""
+    purposes: tuple[Purpose, ...] = ("reference",) if role == "reference" else ("initial", "acquire")
+    previous = state.trained.get(("main", number - 1)) if role == "main" else None
+    earlier = [state.trained[("main", k)].model for k in range(number)] if role == "main" else []
+    return {
+        **_base(state),
+        **_models(state),
+        "round": number,
+        "role": role,
+        "labelled": [_row(query) for query in state.labelled(*purposes)],
+        "validation": [_row(query) for query in state.labelled("validation")],
+        "previous": previous.model if previous else None,
+        "earlier": earlier,
+    }
+
+
+def evaluate(state: State, number: int, role: Role = "main") -> Task:
+    """Measure a model on the validation and the test split."""
+    return {
+        **_base(state),
+        "round": number,
+        "role": role,
+        "model": state.trained[(role, number)].model,
+        "validation": [_row(query) for query in state.labelled("validation")],
+        "test": [_row(query) for query in state.labelled("test")],
+    }

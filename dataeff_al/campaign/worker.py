@@ -1,0 +1,214 @@
+"""The worker: an ordinary class that does a campaign's steps. It holds no truth: tasks come in, results go out.
+
+Every method takes the ref of a task (:mod:`dataeff_al.campaign.tasks`) and returns the ref of its result, both JSON.
+The same task gives the same result wherever and whenever it runs, so that a step may be done again after a crash.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataeff_al.blobs import Blobs
+from dataeff_al.campaign.owned import owned_labels
+from dataeff_al.campaign.tasks import Task
+from dataeff_al.campaign.views import Desk
+from dataeff_al.digests import Ref, canonical_json, digest_json
+from dataeff_al.errors import DataError
+from dataeff_al.labeling.packing import pack_request
+from dataeff_al.labeling.types import Request
+from dataeff_al.learners.protocol import Learner
+from dataeff_al.metrics import evaluate, sample_errors
+from dataeff_al.randomness import seed_for
+from dataeff_al.samplers.protocol import Proposal
+from dataeff_al.samples.content import content_digest
+from dataeff_al.samples.declared import samples_to_json
+from dataeff_al.samples.splits import split_pool
+from dataeff_al.samples.types import Sample, SampleId
+from dataeff_al.stores.arrays import pack
+
+Read = Callable[[Sequence[SampleId]], Sequence[Sample]]
+ROWS = 256
+CASES = 3
+
+
+class Worker:
+    """Does a campaign's steps; keeps parts and models it has loaded, by digest.
+
+    Args:
+        blobs: where tasks and arrays come from and results go.
+        base_dir: the campaign file's folder.
+        data_root: the shared data folder, or None.
+    """
+
+    def __init__(self, blobs: Blobs, base_dir: Path, data_root: Path | None) -> None:
+        self._blobs = blobs
+        self._desk = Desk(blobs, base_dir, data_root)
+
+    def prepare_pool(self, task_ref: Ref) -> Ref:
+        """Read the pool, check it and split it."""
+        task = self._desk.json(task_ref)
+        parts, evaluation = self._desk.parts(task), task["spec"]["evaluation"]
+        split = split_pool(
+            parts.pool, validation=evaluation["validation"], test=evaluation["test"], seed=parts.spec.seed
+        )
+        wanted = evaluation["reference"]
+        reference = len(split.pool) if wanted == "full" else wanted
+        real = 0 if "synthesised" in parts.spec.sampler.needs else task["spec"]["budget"]["total"] // task["max_cost"]
+        _check_room(len(split.pool), max(real, reference))
+        roles = {"pool": split.pool, "validation": split.validation, "test": split.test, "removed": split.removed}
+        lists: Task = {role: list(ids) for role, ids in roles.items()}
+        bought = len(split.validation) + len(split.test) + reference
+        return self._result(
+            splits=self._json({**lists, "samples": samples_to_json(parts.pool.spec)}),
+            pool_digest=parts.pool.digest,
+            holdout_digest=digest_json([content_digest(sample) for sample in parts.pool.read(split.test)]),
+            candidates=len(split.pool),
+            evaluation_budget=bought * task["max_cost"],
+        )
+
+    def import_labels(self, task_ref: Ref) -> Ref:
+        """Take over the labels that the user owns already."""
+        task = self._desk.json(task_ref)
+        parts = self._desk.parts(task)
+        path = parts.pool_context.base_dir / task["spec"]["initial"]["labels"]
+        rows = owned_labels(path, parts.pool, self._desk.target(task), self._desk.json(task["splits"]))
+        return self._result(
+            labels=[{"query": self._query(task, own, None), "label": self._blobs.put(label)} for own, label in rows]
+        )
+
+    def fit_generator(self, task_ref: Ref) -> Ref:
+        """Learn the data manifold from the candidates alone, and embed them."""
+        task = self._desk.json(task_ref)
+        parts, ids = self._desk.parts(task), self._desk.json(task["splits"])["pool"]
+        generator = parts.generator()
+        assert generator is not None
+        report = generator.fit(parts.pool, ids, parts.codec, parts.seed("generator"))
+        with torch.no_grad():
+            blocks = [generator.encode(parts.codec.soften(samples)) for samples in _read(parts.pool.read, ids)]
+        return self._result(
+            generator=self._blobs.put(generator.state()),
+            latents=self._blobs.put(pack({"z": torch.cat(blocks).numpy()})),
+            error=report.error,
+            mean_error=report.mean_error,
+        )
+
+    def propose(self, task_ref: Ref) -> Ref:
+        """Choose what to ask next, for the task's purpose."""
+        task = self._desk.json(task_ref)
+        parts, purpose, n = self._desk.parts(task), task["purpose"], task["n"]
+        splits = self._desk.json(task["splits"])
+        rng = np.random.default_rng(parts.seed("propose", purpose, task["round"]))
+        sampler = parts.sampler(initial=purpose == "initial")
+        if purpose in ("validation", "test"):
+            proposals = [Proposal(SampleId(key)) for key in splits[purpose]]
+        elif purpose == "reference" or sampler is None:
+            proposals = [Proposal(SampleId(splits["pool"][row])) for row in _drawn(rng, len(splits["pool"]), n)]
+        else:
+            view = self._desk.view(task, self._desk.learner(task, task["model"]))
+            proposals = list(sampler.propose(view, n, rng))[:n]
+        samples = self._samples(task, proposals)
+        queries = [self._query(task, s, p) for s, p in zip(samples, proposals, strict=True)]
+        return self._result(queries=queries)
+
+    def train(self, task_ref: Ref) -> Ref:
+        """Fit a model."""
+        task = self._desk.json(task_ref)
+        parts = self._desk.parts(task)
+        previous = self._desk.learner(task, task["previous"])
+        view = self._desk.view(task, previous)
+        report = parts.trainer.fit(view, previous, parts.seed("train", task["role"], task["round"]))
+        return self._result(
+            model=self._blobs.put(report.learner.state()),
+            labels=len(view.labelled),
+            steps=report.steps,
+            loss=report.loss,
+            notes=dict(report.notes),
+        )
+
+    def evaluate(self, task_ref: Ref) -> Ref:
+        """Measure a model on the validation and the test split."""
+        task = self._desk.json(task_ref)
+        learner = self._desk.learner(task, task["model"])
+        assert learner is not None
+        validation, _ = self._measured(task, learner, task["validation"])
+        test, predicted = self._measured(task, learner, task["test"])
+        return self._result(validation=validation, test=test, cases=self._cases(task, predicted))
+
+    def _measured(self, task: Task, learner: Learner, rows: Sequence[Any]) -> tuple[dict[str, float], np.ndarray]:
+        if not rows:
+            return {}, np.zeros(0)
+        data = self._desk.all_labelled(rows)
+        prediction = predictions(learner, self._desk.parts(task).codec.soften, [item.sample for item in data])
+        return evaluate(self._desk.target(task), prediction, [item.label for item in data]), prediction
+
+    def _cases(self, task: Task, prediction: np.ndarray) -> Ref | None:
+        """The best and the worst test samples with what was predicted, for the report."""
+        if not len(prediction):
+            return None
+        labels = [self._desk.labelled(row).label for row in task["test"]]
+        errors = sample_errors(self._desk.target(task), prediction, labels)
+        order = np.argsort(np.nan_to_num(errors, nan=np.inf), kind="stable")
+        order = order[np.isfinite(errors[order])]
+        chosen = list(dict.fromkeys([*order[:CASES].tolist(), *order[::-1][:CASES].tolist()]))
+        rows = [task["test"][place] for place in chosen]
+        meta = {"rows": rows, "best": min(CASES, len(chosen))}
+        return self._blobs.put(pack({"prediction": prediction[chosen], "error": errors[chosen]}, meta))
+
+    def _samples(self, task: Task, proposals: Sequence[Proposal]) -> list[Sample]:
+        """The proposed samples themselves, read from the pool in one go where they are real."""
+        real = [p.sample for p in proposals if not isinstance(p.sample, Sample)]
+        read = iter(self._desk.parts(task).pool.read(real))
+        return [p.sample if isinstance(p.sample, Sample) else next(read) for p in proposals]
+
+    def _query(self, task: Task, sample: Sample, proposal: Proposal | None) -> dict[str, Any]:
+        content = content_digest(sample)
+        request = Request("", sample, seed=seed_for(task["spec"]["seed"], "label", content))
+        return {
+            "payload": sample.id,
+            "request": self._blobs.put(pack_request(request)),
+            "content": content,
+            "synthesised": proposal is not None and isinstance(proposal.sample, Sample),
+            "provenance": self._provenance(task, proposal) if proposal is not None else None,
+        }
+
+    def _provenance(self, task: Task, proposal: Proposal) -> Ref | None:
+        arrays = {"latent": proposal.latent, "path": proposal.path}
+        given = {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items() if array is not None}
+        if not given and proposal.parent is None and not proposal.score:
+            return None
+        meta = {"parent": proposal.parent, "score": float(proposal.score), "step": proposal.step}
+        return self._blobs.put(pack(given, {**meta, "model": task.get("model"), "seed": task["spec"]["seed"]}))
+
+    def _json(self, value: Any) -> Ref:
+        return self._blobs.put(canonical_json(value))
+
+    def _result(self, **values: Any) -> Ref:
+        return self._json(values)
+
+
+def predictions(
+    learner: Learner, soften: Callable[[Sequence[Sample]], Tensor], samples: Sequence[Sample]
+) -> np.ndarray:
+    """Predictions for samples, in blocks, in natural units: ``(n, ...)`` float32."""
+    blocks = range(0, len(samples), ROWS)
+    return np.concatenate([learner.predict(soften(samples[at : at + ROWS])).float().numpy() for at in blocks])
+
+
+def _read(read: Read, ids: Sequence[SampleId]) -> Iterator[Sequence[Sample]]:
+    return (read(ids[at : at + ROWS]) for at in range(0, len(ids), ROWS))
+
+
+def _drawn(rng: np.random.Generator, size: int, n: int) -> list[int]:
+    return [int(row) for row in rng.permutation(size)[:n]]
+
+
+def _check_room(candidates: int, wanted: int) -> None:
+    if wanted > candidates:
+        raise DataError(
+            f"the pool must hold at least as many candidates as labels are to be bought ({wanted}), but got "
+            f"{candidates} after the validation and test samples were set apart."
+        )

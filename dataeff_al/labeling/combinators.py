@@ -1,0 +1,162 @@
+"""Labelers made of labelers: a pipeline of tools, and cheap ones that pass on what they are unsure of."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dataeff_al.labeling.check import checked
+from dataeff_al.labeling.spec import EscalateParams, PipelineParams
+from dataeff_al.labeling.types import (
+    Deferred,
+    Effect,
+    Label,
+    Labeler,
+    LabelerContext,
+    LabelerInfo,
+    LabelFailure,
+    Outcome,
+    Request,
+)
+from dataeff_al.parts import PartSpec
+from dataeff_al.samples.types import Sample
+
+_WEAKEST_FIRST: tuple[Effect, ...] = ("blind", "queryable", "keyed", "pure")
+
+
+def build_pipeline(params: PipelineParams, context: LabelerContext) -> "Pipeline":
+    """The ``pipeline`` labeler."""
+    return Pipeline(_built(params.steps, context))
+
+
+def build_escalate(params: EscalateParams, context: LabelerContext) -> "Escalate":
+    """The ``escalate`` labeler."""
+    return Escalate(_built(params.steps, context), params.accept)
+
+
+def _built(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler]:
+    return [step.plugin.factory()(step.params, context) for step in steps]
+
+
+def _combined(name: str, steps: Sequence[Labeler]) -> LabelerInfo:
+    """The declaration of several labelers together: dearest, slowest, and only as repeatable as the weakest step.
+
+    Steps that can each be asked about an attempt cannot be asked about it together, so that queryable counts as blind.
+    """
+    infos = [step.info for step in steps]
+    effect = min((info.effect for info in infos), key=_WEAKEST_FIRST.index)
+    return replace(
+        infos[-1],
+        name=name,
+        version="+".join(f"{info.name}-{info.version}" for info in infos),
+        effect="blind" if effect == "queryable" else effect,
+        deterministic=all(info.deterministic for info in infos),
+        cost=sum(info.cost for info in infos),
+        max_cost=sum(info.max_cost for info in infos),
+        preferred_batch=min(info.preferred_batch for info in infos),
+        timeout_s=sum(info.timeout_s for info in infos),
+        accepts_synthesised=all(info.accepts_synthesised for info in infos),
+    )
+
+
+def _step_request(request: Request, number: int, draft: Label | None) -> Request:
+    """The same question to another step, under a key of its own; the draft's arrays are added to the sample."""
+    sample = request.sample
+    if draft is not None:
+        sample = Sample(sample.id, {**sample.fields, **draft.target}, sample.group)
+    return replace(request, key=f"{request.key}-{number}", sample=sample, draft=draft or request.draft)
+
+
+def _asked(step: Labeler, requests: Sequence[Request]) -> list[Outcome]:
+    outcomes = [checked(outcome, step.info) for outcome in step.label(requests)]
+    if len(outcomes) != len(requests):
+        reason = f"a step must answer each of {len(requests)} requests, but got {len(outcomes)} outcomes."
+        return [LabelFailure(reason, "bad_label")] * len(requests)
+    return outcomes
+
+
+class Pipeline:
+    """Labelers one after the other: each gets the arrays of the answer before, the last one's answer is the label.
+
+    A step that fails ends the request; what the steps before it cost is booked with the failure. A draft that a step
+    deferred is used like an answer: only the last step may defer for the whole.
+    """
+
+    def __init__(self, steps: Sequence[Labeler]) -> None:
+        self._steps = steps
+        self.info = _combined("pipeline", steps)
+
+    def label(self, batch: Sequence[Request]) -> Sequence[Outcome]:
+        """One outcome for each request."""
+        outcomes: list[Outcome | None] = [None] * len(batch)
+        drafts: dict[int, Label | None] = dict.fromkeys(range(len(batch)))
+        paid = [0] * len(batch)
+        for number, step in enumerate(self._steps):
+            places = list(drafts)
+            asked = [_step_request(batch[place], number, drafts[place]) for place in places]
+            for place, outcome in zip(places, _asked(step, asked) if asked else [], strict=True):
+                outcomes[place] = _with_cost(outcome, paid[place])
+                drafts.pop(place)
+                if not isinstance(outcome, LabelFailure):
+                    drafts[place] = outcome.draft if isinstance(outcome, Deferred) else outcome
+                    paid[place] += drafts[place].cost  # type: ignore[union-attr]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+
+class Escalate:
+    """The first labeler that is sure enough answers; the last one's answer is taken as it is.
+
+    A label without a stated confidence counts as sure. A refused request goes on like an unsure one; an
+    infrastructure failure does not, for it says nothing about the sample.
+    """
+
+    def __init__(self, steps: Sequence[Labeler], accept: float) -> None:
+        self._steps, self._accept = steps, accept
+        self.info = replace(_combined("escalate", steps), cost=steps[0].info.cost)
+
+    def label(self, batch: Sequence[Request]) -> Sequence[Outcome]:
+        """One outcome for each request."""
+        outcomes: dict[int, Outcome] = {}
+        waiting: dict[int, Label | None] = dict.fromkeys(range(len(batch)))
+        paid = [0] * len(batch)
+        for number, step in enumerate(self._steps):
+            last = number == len(self._steps) - 1
+            places = list(waiting)
+            asked = [_step_request(batch[place], number, waiting[place]) for place in places]
+            for place, outcome in zip(places, _asked(step, asked) if asked else [], strict=True):
+                settled = _settled(outcome, self._accept, last)
+                draft = waiting.pop(place)
+                if settled is not None:
+                    outcomes[place] = _with_note(_with_cost(settled, paid[place]), step.info.name)
+                    continue
+                paid[place] += _cost(outcome)
+                waiting[place] = outcome.draft if isinstance(outcome, Deferred) else _unsure(outcome) or draft
+        return [outcomes[place] for place in range(len(batch))]
+
+
+def _settled(outcome: Outcome, accept: float, last: bool) -> Outcome | None:
+    if isinstance(outcome, Deferred):
+        sure = replace(outcome.draft, confidence=outcome.confidence)
+        return sure if outcome.confidence >= accept else (outcome if last else None)
+    if isinstance(outcome, LabelFailure):
+        return outcome if last or outcome.kind in ("infra", "timeout") else None
+    return outcome if last or outcome.confidence is None or outcome.confidence >= accept else None
+
+
+def _unsure(outcome: Outcome) -> Label | None:
+    return outcome if isinstance(outcome, Label) else None
+
+
+def _cost(outcome: Outcome) -> int:
+    return outcome.draft.cost if isinstance(outcome, Deferred) else outcome.cost
+
+
+def _with_cost(outcome: Outcome, paid: int) -> Outcome:
+    """The outcome with what earlier steps cost added to its own cost."""
+    if isinstance(outcome, Deferred):
+        return replace(outcome, draft=replace(outcome.draft, cost=outcome.draft.cost + paid))
+    return replace(outcome, cost=outcome.cost + paid)
+
+
+def _with_note(outcome: Outcome, answered_by: str) -> Outcome:
+    if isinstance(outcome, Label):
+        return replace(outcome, notes={**outcome.notes, "answered_by": answered_by})
+    return outcome

@@ -1,0 +1,101 @@
+"""What a labeler host remembers of attempts beyond its own life: which were begun and what became of them.
+
+Two small files an attempt, each written by temporary file, fsync and rename: ``KEY.started`` before the labeler is
+called, ``KEY.done`` with the outcome's ref after it. Between the two, a crash leaves the one state in which only the
+labeler itself can know whether it was paid.
+"""
+
+import json
+import os
+import re
+from dataclasses import astuple
+from pathlib import Path
+
+from dataeff_al.digests import Ref
+from dataeff_al.errors import DataError
+from dataeff_al.labeling.types import Done, Times
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
+
+
+class FileSpool:
+    """A spool in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def mark_started(self, attempt: str) -> None:
+        """Remember durably that the labeler is about to be called."""
+        self._write(self._path(attempt, "started"), "")
+
+    def mark_done(self, attempt: str, done: Done) -> None:
+        """Remember durably what the labeler answered."""
+        self._write(self._path(attempt, "done"), json.dumps([done.outcome, *astuple(done.times)]))
+
+    def was_started(self, attempt: str) -> bool:
+        """Whether the labeler may have been called."""
+        return self._path(attempt, "started").exists()
+
+    def outcome(self, attempt: str) -> Done | None:
+        """The remembered outcome."""
+        path = self._path(attempt, "done")
+        if not path.exists():
+            return None
+        ref, *times = json.loads(path.read_text(encoding="ascii"))
+        return Done(Ref(ref), Times(*times))
+
+    def forget(self, attempt: str) -> None:
+        """The record has the outcome."""
+        for kind in ("done", "started"):
+            self._path(attempt, kind).unlink(missing_ok=True)
+
+    def _path(self, attempt: str, kind: str) -> Path:
+        if not _KEY.match(attempt):
+            raise DataError(f"an attempt's key must be letters, digits, '_' and '-', but got {attempt!r}.")
+        return self._folder / f"{attempt}.{kind}"
+
+    def _write(self, path: Path, text: str) -> None:
+        draft = path.with_suffix(path.suffix + ".tmp")
+        with draft.open("w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class MemorySpool:
+    """A spool for labelers whose calls are free to repeat: it need not outlive the process."""
+
+    def __init__(self) -> None:
+        self._started: set[str] = set()
+        self._done: dict[str, Done] = {}
+
+    def mark_started(self, attempt: str) -> None:
+        """Remember that the labeler is about to be called."""
+        self._started.add(attempt)
+
+    def mark_done(self, attempt: str, done: Done) -> None:
+        """Remember what the labeler answered."""
+        self._done[attempt] = done
+
+    def was_started(self, attempt: str) -> bool:
+        """Whether the labeler may have been called."""
+        return attempt in self._started
+
+    def outcome(self, attempt: str) -> Done | None:
+        """The remembered outcome."""
+        return self._done.get(attempt)
+
+    def forget(self, attempt: str) -> None:
+        """The record has the outcome."""
+        self._done.pop(attempt, None)
+        self._started.discard(attempt)
+
+
+Spool = FileSpool | MemorySpool

@@ -1,0 +1,47 @@
+"""From latent vectors of any dimension to the plane that shows most of the pool."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dataeff_al.report.model import LatentMap
+
+
+def project(
+    pool: np.ndarray,
+    labelled: np.ndarray,
+    rounds: Sequence[int],
+    synthesised: Sequence[bool],
+    paths: Sequence[np.ndarray] = (),
+) -> LatentMap:
+    """Project onto the first two principal components of the pool; signs are fixed, so equal input gives equal maps.
+
+    Args:
+        pool: Latent means of the pool, ``(n, d)``, ``n`` and ``d`` at least 1.
+        labelled: Latents of the labelled samples ``(m, d)``.
+        rounds: The round that bought each of them, ``(m,)``.
+        synthesised: Whether each was synthesised, ``(m,)``.
+        paths: Walkers' trajectories, each ``(steps + 1, d)``.
+    """
+    centre = pool.mean(axis=0, dtype=np.float64)
+    _, spread, rows = np.linalg.svd(pool - centre, full_matrices=False)
+    basis, share = _plane(rows, spread)
+    flat = labelled.reshape(-1, pool.shape[1])
+    return LatentMap(
+        pool=(pool - centre) @ basis,
+        labelled=(flat - centre) @ basis,
+        rounds=np.asarray(rounds, dtype=np.int64),
+        synthesised=np.asarray(synthesised, dtype=bool),
+        paths=[(path - centre) @ basis for path in paths],
+        axes=(f"first component ({share[0]:.0%} of the variance)", f"second component ({share[1]:.0%})"),
+    )
+
+
+def _plane(rows: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Basis ``(d, 2)`` and the share of variance of its axes; a missing second axis is zero."""
+    basis, share = np.zeros((rows.shape[1], 2)), np.zeros(2)
+    total = max(float((spread**2).sum()), np.finfo(np.float64).tiny)
+    for i, row in enumerate(rows[:2]):
+        basis[:, i] = row * (1.0 if row[np.argmax(np.abs(row))] >= 0 else -1.0)
+        share[i] = spread[i] ** 2 / total
+    return basis, share

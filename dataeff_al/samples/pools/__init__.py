@@ -1,0 +1,1 @@
+"""The built-in pools. ``spec`` is light; each builder stands in a module of its own."""

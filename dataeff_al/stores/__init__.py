@@ -1,0 +1,1 @@
+"""The durable record: the event log and the blobs."""

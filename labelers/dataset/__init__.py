@@ -1,0 +1,1 @@
+"""The labeler that answers from what a data set already knows."""

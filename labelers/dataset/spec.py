@@ -1,0 +1,34 @@
+"""The ``dataset`` labeler's light description."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from dataeff_al.registry import LabelerPlugin, Params
+
+
+class DatasetParams(Params):
+    """Answers at once, or ``delay_s`` seconds after each question, which stands in for a slow labeler."""
+
+    delay_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+
+
+def needs(_: Any) -> frozenset[str]:
+    """The pool must know true labels."""
+    return frozenset({"answers"})
+
+
+def seconds(params: DatasetParams) -> float:
+    """One answer takes the delay."""
+    return params.delay_s
+
+
+PLUGIN = LabelerPlugin(
+    kind="labelers",
+    name="dataset",
+    summary="answers with the true labels that the pool's data set holds",
+    params=DatasetParams,
+    build="labelers.dataset.labeler:DatasetLabeler",
+    needs=needs,
+    seconds=seconds,
+)

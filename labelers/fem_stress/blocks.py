@@ -1,0 +1,111 @@
+"""Dense block kernels over lanes: the elimination of one block row of the ring.
+
+A block row is a matrix ``(rows, width)`` of lanes, ``[D | the rest]`` with the symmetric ``D`` in its upper triangle.
+Eliminating it turns it into ``[R | R^-T rest]`` with ``D = R^T R``.
+"""
+
+from numba import njit
+
+from labelers.fem_stress.simd import load, splat, sqrt, store
+
+
+@njit(inline="always")
+def _tile24(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """``C[0:2, 0:4] -= sum_k A[k, 0:2]^T B[k, 0:4]`` with eight sums held in registers."""
+    s00, s01, s02, s03 = load(c, c_at), load(c, c_at + 1), load(c, c_at + 2), load(c, c_at + 3)
+    low = c_at + ld_c
+    s10, s11, s12, s13 = load(c, low), load(c, low + 1), load(c, low + 2), load(c, low + 3)
+    for _ in range(count):
+        a0, a1 = load(a, a_at), load(a, a_at + 1)
+        b0, b1, b2, b3 = load(b, b_at), load(b, b_at + 1), load(b, b_at + 2), load(b, b_at + 3)
+        s00, s01, s02, s03 = s00 - a0 * b0, s01 - a0 * b1, s02 - a0 * b2, s03 - a0 * b3
+        s10, s11, s12, s13 = s10 - a1 * b0, s11 - a1 * b1, s12 - a1 * b2, s13 - a1 * b3
+        a_at += ld_a
+        b_at += ld_b
+    store(c, c_at, s00)
+    store(c, c_at + 1, s01)
+    store(c, c_at + 2, s02)
+    store(c, c_at + 3, s03)
+    store(c, low, s10)
+    store(c, low + 1, s11)
+    store(c, low + 2, s12)
+    store(c, low + 3, s13)
+
+
+@njit(inline="always")
+def _tile22(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    low = c_at + ld_c
+    s00, s01, s10, s11 = load(c, c_at), load(c, c_at + 1), load(c, low), load(c, low + 1)
+    for _ in range(count):
+        a0, a1, b0, b1 = load(a, a_at), load(a, a_at + 1), load(b, b_at), load(b, b_at + 1)
+        s00, s01, s10, s11 = s00 - a0 * b0, s01 - a0 * b1, s10 - a1 * b0, s11 - a1 * b1
+        a_at += ld_a
+        b_at += ld_b
+    store(c, c_at, s00)
+    store(c, c_at + 1, s01)
+    store(c, low, s10)
+    store(c, low + 1, s11)
+
+
+@njit(cache=True)
+def subtract_product(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count, rows, columns, upper):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """``C -= A^T B`` for even ``rows`` and ``columns``; ``upper``: only tiles on and above the diagonal.
+
+    ``C`` is ``(rows, columns)``, ``A`` ``(count, rows)``, ``B`` ``(count, columns)``, each given by its array, the entry
+    of its first element and its leading dimension.
+    """
+    column = 0
+    while column + 4 <= columns:
+        last = min(rows, column + 4) if upper else rows
+        for row in range(0, last, 2):
+            _tile24(c, c_at + row * ld_c + column, ld_c, a, a_at + row, ld_a, b, b_at + column, ld_b, count)
+        column += 4
+    while column < columns:
+        last = min(rows, column + 2) if upper else rows
+        for row in range(0, last, 2):
+            _tile22(c, c_at + row * ld_c + column, ld_c, a, a_at + row, ld_a, b, b_at + column, ld_b, count)
+        column += 2
+
+
+@njit(cache=True)
+def eliminate(m, at, ld, rows, columns):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Factor the leading ``(rows, rows)`` block in place and apply it to the columns behind it; both even.
+
+    Rows are done in pairs: subtract what the rows above contribute, then the two-row pivot itself.
+    """
+    for i in range(0, rows, 2):
+        if i:
+            subtract_product(m, at + i * ld + i, ld, m, at + i, ld, m, at + i, ld, i, 2, columns - i, False)
+        first, second = at + i * ld, at + (i + 1) * ld
+        pivot = sqrt(load(m, first + i))
+        inverse = splat(1.0) / pivot
+        cross = load(m, first + i + 1) * inverse
+        pivot2 = sqrt(load(m, second + i + 1) - cross * cross)
+        inverse2 = splat(1.0) / pivot2
+        store(m, first + i, pivot)
+        store(m, first + i + 1, cross)
+        store(m, second + i + 1, pivot2)
+        for c in range(i + 2, columns):
+            top = load(m, first + c) * inverse
+            store(m, first + c, top)
+            store(m, second + c, (load(m, second + c) - cross * top) * inverse2)
+
+
+@njit(cache=True)
+def back_substitute(m, at, ld, rows, x, x_at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Solve ``R x = x`` in place for the factored leading block."""
+    for i in range(rows - 1, -1, -1):
+        total = load(x, x_at + i)
+        for k in range(i + 1, rows):
+            total = total - load(m, at + i * ld + k) * load(x, x_at + k)
+        store(x, x_at + i, total / load(m, at + i * ld + i))
+
+
+@njit(cache=True)
+def subtract_rows(m, at, ld, rows, columns, x, x_at, y, y_at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """``y -= M x`` for ``M`` ``(rows, columns)``."""
+    for i in range(rows):
+        total = load(y, y_at + i)
+        for k in range(columns):
+            total = total - load(m, at + i * ld + k) * load(x, x_at + k)
+        store(y, y_at + i, total)

@@ -1,0 +1,86 @@
+"""The ``fem_stress`` labeler: masks in, stress maps out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dataeff_al.errors import DataError, GeometryError
+from dataeff_al.labeling.types import Label, LabelerContext, LabelerInfo, LabelFailure, Outcome, Request, Times
+from dataeff_al.samples.types import Sample, TargetSpec
+from labelers.fem_stress.from_mask import MaskCase, prepare_mask, stress_map
+from labelers.fem_stress.settings import StressSettings
+from labelers.fem_stress.spec import FemStressParams
+from labelers.fem_stress.spec_settings import settings_of
+from labelers.fem_stress.stress import CHANNELS
+from labelers.fem_stress.workspace import solve_problems
+
+VERSION = "1"
+BATCH = 8
+
+
+class FemStressLabeler:
+    """Solves plane-strain equilibrium under lumen pressure on each mask and answers stress on the mask's own grid.
+
+    The answer ``stress`` is ``(k, h, w)`` float32 in kPa, NaN outside tissue. A mask that is no sound section is
+    refused with the rule that it breaks; the other samples of the batch are answered all the same::
+
+        labeler = FemStressLabeler(FemStressParams(), LabelerContext(pool, base_dir, data_root))
+        labeler.label([Request(key="a", sample=sample)])
+    """
+
+    def __init__(self, params: FemStressParams, context: LabelerContext) -> None:
+        """Raises DataError when the pool has no field ``mask`` of class codes."""
+        field = context.pool.spec.fields.get("mask")
+        if field is None or field.kind != "codes" or len(field.shape) != 2:
+            raise DataError(f"fem_stress must get samples with a mask (h, w), but got {list(context.pool.spec.fields)!r}.")
+        self._settings: StressSettings = settings_of(params)
+        self._rows = [CHANNELS.index(name) for name in params.channels]
+        self._pixel_size_mm = field.pixel_size_mm
+        target = TargetSpec("stress", "field", (len(self._rows), *field.shape), channels=tuple(params.channels), unit="kPa")
+        self.info = LabelerInfo(
+            name="fem_stress",
+            version=VERSION,
+            target=target,
+            effect="pure",
+            unit="solve",
+            preferred_batch=BATCH,
+            fidelities=(self._settings.fidelity,),
+            accepts_synthesised=True,
+        )
+
+    def label(self, batch: Sequence[Request]) -> Sequence[Outcome]:
+        """A stress map for each sample, or a refusal with the rule."""
+        started, cpu = time.perf_counter(), time.process_time()
+        cases = [self._prepared(request.sample) for request in batch]
+        good = [case for case in cases if isinstance(case, MaskCase)]
+        answers = iter(solve_problems([case.problem for case in good])) if good else iter(())
+        outcomes: list[Outcome] = []
+        for case in cases:
+            outcomes.append(case if isinstance(case, LabelFailure) else self._label(case, stress_map(case, next(answers))))
+        share = max(len(good), 1)
+        times = Times(work_s=(time.perf_counter() - started) / share, cpu_s=(time.process_time() - cpu) / share)
+        return [_timed(outcome, times) for outcome in outcomes]
+
+    def _prepared(self, sample: Sample) -> MaskCase | LabelFailure:
+        try:
+            return prepare_mask(sample.fields["mask"], self._pixel(sample), self._settings)
+        except (GeometryError, DataError) as error:
+            return LabelFailure(str(error), "refused")
+
+    def _pixel(self, sample: Sample) -> float:
+        given = sample.fields.get("pixel_size_mm")
+        size = self._pixel_size_mm if given is None else float(np.asarray(given).reshape(-1)[0])
+        if size is None or not np.isfinite(size) or not 1e-4 <= size <= 10:
+            raise DataError(f"pixel_size_mm must lie within 0.0001 and 10, but got {size!r}.")
+        return size
+
+    def _label(self, case: MaskCase, stress: np.ndarray | None) -> Outcome:
+        if stress is None or not np.isfinite(stress[:, case.valid]).all():
+            return LabelFailure("the solve must give finite stress in all tissue, but got a folded mesh or NaN.", "refused")
+        return Label({"stress": stress[self._rows].astype(np.float32)}, case.valid)
+
+
+def _timed(outcome: Outcome, times: Times) -> Outcome:
+    return replace(outcome, times=times) if isinstance(outcome, Label) else outcome

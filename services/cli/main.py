@@ -1,0 +1,65 @@
+"""``dataeff-al``: the one door for people and scripts.
+
+A group of commands is a module of this folder with a function ``add_to(app)``, named in ``_GROUPS``. At its top it
+imports typer and the standard library only; what a command needs is imported inside the command, so that help stays
+fast and a client machine needs no engine. A command returns its exit code (None is 0) and raises errors of
+:mod:`dataeff_al.errors`, which become one sentence on stderr here.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from services.cli import checking, installation, running
+from services.cli.failures import exit_code_of
+
+_GROUPS = (running, checking, installation)
+# typer swallows Ctrl-C and hands this code on instead.
+_TYPER_INTERRUPTED = 130
+
+
+def build_app() -> typer.Typer:
+    """The application with every group of commands."""
+    app = typer.Typer(
+        name="dataeff-al",
+        help="Active learning with pluggable labelers, for people whose labels are expensive.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for group in _GROUPS:
+        group.add_to(app)
+    return app
+
+
+def _root(
+    context: typer.Context,
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks."),  # noqa: ARG001 - read by run() beforehand
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code; ``--debug`` may stand anywhere before ``--``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(given: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    options = list(given[: given.index("--")] if "--" in given else given)
+    debug = "--debug" in options
+    rest = [argument for argument in options if argument != "--debug"] + list(given[len(options) :])
+    try:
+        code = build_app()(rest, prog_name="dataeff-al", standalone_mode=False)
+        sys.stdout.flush()
+        if code == _TYPER_INTERRUPTED:
+            raise KeyboardInterrupt
+    except BaseException as error:
+        return exit_code_of(error, debug)
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,82 @@
+"""A campaign in this process: no Ray, no server. Ctrl-C once lets what is in flight end; twice stops at once."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from dataeff_al.campaign.apply import replay
+from dataeff_al.campaign.outcome import CAMPAIGN, write_outcome
+from dataeff_al.campaign.session import Place, Session
+from dataeff_al.campaign.spec import CampaignSpec
+from dataeff_al.campaign.state import State
+from dataeff_al.errors import NotFoundError
+from dataeff_al.stores.blobs import FileBlobs
+from dataeff_al.stores.open import open_store
+from services.cli.progress import Progress
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: the states of its campaigns, its own first, and the summary when there is one."""
+
+    states: Sequence[State]
+    summary: dict[str, Any]
+
+
+class InlineRun:
+    """One run of a campaign in a folder."""
+
+    def __init__(
+        self, spec: CampaignSpec, folder: Path, base_dir: Path, data_root: Path | None, quiet: bool = False
+    ) -> None:
+        self._spec, self._place, self._quiet = spec, Place(folder, base_dir, data_root), quiet
+
+    def run(self) -> Ended:
+        """Run to the end, or until interrupted; then write what there is to write."""
+        with Progress(self._spec, self._quiet) as progress:
+            session = Session(self._spec, self._place, progress)
+            try:
+                with _interruptible(session, progress):
+                    states = session.run()
+                return Ended(states, self._outcome(session, states))
+            finally:
+                session.close()
+
+    def _outcome(self, session: Session, states: Sequence[State]) -> dict[str, Any]:
+        if not states[0].evaluated:
+            return {}
+        return write_outcome(self._place.folder, self._spec, states, session.store, session.blobs)
+
+
+@contextmanager
+def _interruptible(session: Session, progress: Progress) -> Iterator[None]:
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        if session.stop.is_set():
+            raise KeyboardInterrupt
+        session.stop.set()
+        progress.note("Stopping once what is in flight has ended; Ctrl-C again stops at once. Run again to go on.")
+
+    earlier = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def remake(folder: Path, data_root: Path | None) -> Path:
+    """Write a run's summary and report again from its record; returns the report's path. Raises NotFoundError."""
+    if not (folder / CAMPAIGN).is_file():
+        raise NotFoundError(f"a run's folder must hold {CAMPAIGN}, but got {str(folder)!r}.")
+    spec = CampaignSpec.parse((folder / CAMPAIGN).read_text(encoding="utf-8"), folder.resolve(), data_root)
+    store, blobs = open_store(folder, writer=False), FileBlobs(folder / "blobs")
+    try:
+        states = [replay(name, (stored.event for stored in store.read(name))) for name in store.campaigns()]
+        write_outcome(folder, spec, states, store, blobs)
+    finally:
+        store.close()
+    return folder / "report.html"
