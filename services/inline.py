@@ -10,7 +10,8 @@ from typing import Any
 
 from dataeff_al.campaign.apply import replay
 from dataeff_al.campaign.outcome import CAMPAIGN, write_outcome
-from dataeff_al.campaign.session import Place, Session
+from dataeff_al.campaign.place import Place
+from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import NotFoundError
@@ -37,19 +38,14 @@ class InlineRun:
 
     def run(self) -> Ended:
         """Run to the end, or until interrupted; then write what there is to write."""
-        with Progress(self._spec, self._quiet) as progress:
-            session = Session(self._spec, self._place, progress)
-            try:
+        name = self._spec.name
+        with self._place.store(name) as store, self._place.inline_hosts() as hosts:
+            with Progress(self._spec, self._quiet) as progress:
+                session = Session(self._spec, name, store, hosts, progress)
                 with _interruptible(session, progress):
                     states = session.run()
-                return Ended(states, self._outcome(session, states))
-            finally:
-                session.close()
-
-    def _outcome(self, session: Session, states: Sequence[State]) -> dict[str, Any]:
-        if not states[0].evaluated:
-            return {}
-        return write_outcome(self._place.folder, self._spec, states, session.store, session.blobs)
+            found = write_outcome(self._place.folder, self._spec, states, store, hosts.blobs)
+        return Ended(states, found)
 
 
 @contextmanager

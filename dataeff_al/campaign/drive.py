@@ -7,7 +7,6 @@ import json
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from dataeff_al.blobs import Blobs
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.events import Event, LabelRecord
-from dataeff_al.campaign.hosts import Host
+from dataeff_al.campaign.hosts import Host, StepResult
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.state import State
 from dataeff_al.digests import Ref, canonical_json
@@ -34,8 +33,7 @@ class StepNews:
     """A step ended."""
 
     step: do.Step
-    future: "Future[Ref]"
-    seconds: float
+    future: "Future[StepResult]"
 
 
 @dataclass(frozen=True)
@@ -142,11 +140,8 @@ class Driver:
             return
         self._steps.add(key)
         task = self.blobs.put(canonical_json(action.task))
-        began = time.monotonic()
         future = self.worker.call(action.method, task)
-        future.add_done_callback(
-            lambda done: self.inbox.put(StepNews(action, done, time.monotonic() - began)),
-        )
+        future.add_done_callback(lambda done: self.inbox.put(StepNews(action, done)))
 
     def _grant(self, action: do.Grant) -> None:
         room = self.labeler.capacity - len(self.ledger.state.open)
@@ -265,8 +260,9 @@ class Driver:
     def _step_command(self, item: StepNews) -> cmd.StepDone | cmd.StepError:
         error = item.future.exception()
         if error is None:
-            result = json.loads(self.blobs.get(item.future.result()))
-            return cmd.StepDone(item.step.key, item.step.method, item.step.task, result, item.seconds)
+            done = item.future.result()
+            result = json.loads(self.blobs.get(done.ref))
+            return cmd.StepDone(item.step.key, item.step.method, item.step.task, result, done.seconds)
         reason = str(error)
         if not isinstance(error, DataeffError):
             log.error("step %s failed", item.step.method, exc_info=error)

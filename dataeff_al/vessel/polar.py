@@ -26,30 +26,33 @@ def at_angle(values: np.ndarray, theta: np.ndarray) -> np.ndarray:
 class Inclusion:
     """A superellipse in angle and depth below the lumen.
 
-    ``half_width`` rad and ``half_thickness_mm`` are its half axes, ``cap_mm`` its least depth, ``power`` its exponent
-    (2: ellipse, larger: arc with blunt ends).
+    ``half_width`` rad and ``half_thickness`` are its half axes, ``cap`` its least depth, ``power`` its exponent (2:
+    ellipse, larger: arc with blunt ends). Depths are mm, or shares of the local wall thickness when ``relative``.
     """
 
     tissue: str
     angle: float
     half_width: float
-    cap_mm: float
-    half_thickness_mm: float
+    cap: float
+    half_thickness: float
     power: float = 2.0
+    relative: bool = False
 
-    def covers(self, theta: np.ndarray, depth_mm: np.ndarray) -> np.ndarray:
-        """Which points, given by angle and depth below the lumen, lie inside (any shape, bool)."""
+    def covers(self, theta: np.ndarray, depth_mm: np.ndarray, wall_mm: np.ndarray) -> np.ndarray:
+        """Which points, given by angle, depth below the lumen and wall thickness there, lie inside (any shape, bool)."""
+        depth = depth_mm / wall_mm if self.relative else depth_mm
         turn = (theta - self.angle + np.pi) % (2 * np.pi) - np.pi
         u = np.abs(turn / self.half_width)
-        v = np.abs((depth_mm - self.cap_mm - self.half_thickness_mm) / self.half_thickness_mm)
+        v = np.abs((depth - self.cap - self.half_thickness) / self.half_thickness)
         return u**self.power + v**self.power < 1
 
-    def outline(self, count: int = 96) -> tuple[np.ndarray, np.ndarray]:
-        """Angle and depth ``(count,)`` of points along the border."""
+    def outline(self, wall_mm: np.ndarray, count: int = 96) -> tuple[np.ndarray, np.ndarray]:
+        """Angle and depth mm ``(count,)`` of points along the border, in a wall of thickness ``(ANGLES,)``."""
         t = np.linspace(0, 2 * np.pi, count, endpoint=False)
         c, s = np.cos(t), np.sin(t)
         u, v = np.sign(c) * np.abs(c) ** (2 / self.power), np.sign(s) * np.abs(s) ** (2 / self.power)
-        return self.angle + self.half_width * u, self.cap_mm + self.half_thickness_mm * (1 + v)
+        theta, depth = self.angle + self.half_width * u, self.cap + self.half_thickness * (1 + v)
+        return theta, depth * at_angle(wall_mm, theta) if self.relative else depth
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class PolarSection:
         mask[depth < wall] = WALL
         mask[depth < 0] = LUMEN
         for inclusion in self.inclusions:
-            mask[inclusion.covers(theta, depth) & (mask == WALL)] = code_of(inclusion.tissue)
+            mask[inclusion.covers(theta, depth, wall) & (mask == WALL)] = code_of(inclusion.tissue)
         return mask
 
     def section(self) -> VesselSection:
@@ -94,6 +97,6 @@ class PolarSection:
         return VesselSection(contours, [TISSUES[WALL], TISSUES[ADVENTITIA]], regions)
 
     def _polygon(self, inclusion: Inclusion) -> np.ndarray:
-        theta, depth = inclusion.outline()
+        theta, depth = inclusion.outline(self.wall_mm)
         r = at_angle(self.lumen_mm, theta) + depth
         return np.column_stack([r * np.cos(theta), r * np.sin(theta)]) + self.centre_mm

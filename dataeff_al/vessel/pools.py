@@ -28,7 +28,7 @@ GENERATION = 1
 """Raised when the same seed gives other sections than before."""
 
 GATE_MASKS = 600
-"""The gate's ranges come from this many masks of the pool."""
+"""The gate's ranges come from this many generated masks, whatever the pool's size."""
 
 
 class SectionPool:
@@ -100,18 +100,23 @@ class SectionPool:
         self._check(sample_id)
         if sample_id in self._real:
             raise DataError(f"only generated sections have a polar form, but got {sample_id!r}.")
-        return self._generator.draw(rng_for(self._seed, self._name, GENERATION, self._index[sample_id]))
+        return self._drawn(self._index[sample_id])
+
+    def _drawn(self, number: int) -> PolarSection:
+        return self._generator.draw(rng_for(self._seed, self._name, GENERATION, number))
+
+    def _generated(self, number: int) -> np.ndarray:
+        return clean(self._drawn(number).mask((self._pixels, self._pixels), self.pixel_size_mm))
 
     def _gate(self) -> Gate:
-        return Gate.of([self._mask(i) for i in list(self._index)[:GATE_MASKS]], self.pixel_size_mm)
+        return Gate.of([self._generated(number) for number in range(GATE_MASKS)], self.pixel_size_mm)
 
     def _mask(self, sample_id: SampleId) -> np.ndarray:
         self._check(sample_id)
         if sample_id in self._real:
             return self._real[sample_id]
         if sample_id not in self._masks:
-            shape = (self._pixels, self._pixels)
-            self._masks[sample_id] = clean(self.polar(sample_id).mask(shape, self.pixel_size_mm))
+            self._masks[sample_id] = self._generated(self._index[sample_id])
         return self._masks[sample_id]
 
     def _check(self, sample_id: SampleId) -> None:

@@ -16,26 +16,32 @@ LUMEN_MM = (0.70, 1.47)
 WALL_MM = (0.08, 1.17)
 BACK_MM = 0.06
 """Least wall between an inclusion and the adventitia."""
+THIN_MM = 0.3
+"""Least wall that an inclusion given by shares of the wall may stand in."""
 TRIES = 200
 
 
 @dataclass(frozen=True)
 class InclusionKind:
-    """What inclusions of one tissue look like: the chance of 0, 1, 2 of them, and uniform ranges of their form."""
+    """What inclusions of one tissue look like: the chance of 0, 1, 2 of them, and uniform ranges of their form.
+
+    ``relative``: cap and thickness are shares of the local wall thickness instead of mm.
+    """
 
     tissue: str
     counts: tuple[float, ...]
     half_width: tuple[float, float]
-    cap_mm: tuple[float, float]
-    thickness_mm: tuple[float, float]
+    cap: tuple[float, float]
+    thickness: tuple[float, float]
     power: float
+    relative: bool = False
 
 
 LIPID_CORES = InclusionKind("lipid", (0.3, 0.45, 0.25), (0.35, 1.0), (0.08, 0.30), (0.18, 0.70), 2.0)
 CALCIUM_ARCS = InclusionKind("calcium", (0.45, 0.35, 0.20), (0.25, 0.8), (0.10, 0.45), (0.16, 0.35), 3.0)
 FIBROUS_PLAQUES = InclusionKind("fibrous", (0.6, 0.4), (0.4, 0.9), (0.10, 0.25), (0.20, 0.60), 2.5)
-CALCIUM_IN_IVUS = InclusionKind("calcium", (0.45, 0.55), (0.4, 2.5), (0.05, 0.35), (0.25, 0.70), 3.0)
-"""As drawn in the real frames: wide, thick arcs, in about two frames of five."""
+CALCIUM_IN_IVUS = InclusionKind("calcium", (0.6, 0.4), (0.4, 2.9), (0.06, 0.25), (0.50, 0.88), 4.0, relative=True)
+"""As drawn in the real frames: arcs of most of the wall's depth, often wide, in about two frames of five."""
 
 
 def modes_shape(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -91,18 +97,26 @@ def _candidates(kind: InclusionKind, section: PolarSection, rng: np.random.Gener
     where = rng.choice(len(weight), size=10, p=weight / weight.sum())
     found = []
     for place in where:
-        width, cap = rng.uniform(*kind.half_width), rng.uniform(*kind.cap_mm)
-        turn = (angles() - angles()[place] + np.pi) % (2 * np.pi) - np.pi
-        room = section.wall_mm[np.abs(turn) <= 0.8 * width].min() - cap - BACK_MM
-        thickness = min(rng.uniform(*kind.thickness_mm), 0.98 * room)
-        if thickness >= kind.thickness_mm[0]:
-            found.append(Inclusion(kind.tissue, float(angles()[place]), width, cap, thickness / 2, kind.power))
+        width, cap = rng.uniform(*kind.half_width), rng.uniform(*kind.cap)
+        thickness = min(rng.uniform(*kind.thickness), 0.98 * (_room(kind, section, int(place), width) - cap))
+        if thickness >= kind.thickness[0]:
+            angle = float(angles()[place])
+            found.append(Inclusion(kind.tissue, angle, width, cap, thickness / 2, kind.power, kind.relative))
     return found
 
 
+def _room(kind: InclusionKind, section: PolarSection, place: int, width: float) -> float:
+    """Depth to which an inclusion may reach: where the wall is thinnest in its window, or the same share everywhere."""
+    if kind.relative:
+        return 0.97
+    turn = (angles() - angles()[place] + np.pi) % (2 * np.pi) - np.pi
+    return float(section.wall_mm[np.abs(turn) <= 0.8 * width].min()) - BACK_MM
+
+
 def _fits(candidate: Inclusion, section: PolarSection, placed: Sequence[Inclusion]) -> bool:
-    theta, depth = candidate.outline()
-    if np.any(depth > at_angle(section.wall_mm, theta) - BACK_MM):
+    theta, depth = candidate.outline(section.wall_mm)
+    wall = at_angle(section.wall_mm, theta)
+    if np.any(wall < THIN_MM if candidate.relative else depth > wall - BACK_MM):
         return False
     return all(_apart(candidate, other) for other in placed)
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_content_and_folders_are_synced_before_a_ref_is_given(tmp_path, monkeypa
     synced, sync = [], os.fsync
 
     def watch(handle):
-        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", watch)

@@ -17,7 +17,6 @@ from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import open_store
 from dataeff_al.stores.protocol import RequestKey
-from dataeff_al.stores.sql import SqlStore
 from dataeff_al.testing.logs import Story, told_story
 from dataeff_al.testing.stores import append_all
 
@@ -33,8 +32,7 @@ def _whole(story):
 def record(tmp_path):
     """A folder with a finished story in its record."""
     store = open_store(tmp_path, writer=True)
-    append_all(store, "c", told_story()[1])
-    store.append("c", [], len(told_story()[1]), store.epoch, RequestKey("r", "digest"))
+    store.append("c", told_story()[1], 0, store.epoch, RequestKey("r", "digest"))
     store.close()
     return tmp_path
 

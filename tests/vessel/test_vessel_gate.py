@@ -64,9 +64,16 @@ def test_a_plain_ring_is_sound():
     assert unsound(vessel()) is None
 
 
+def lipid_ring() -> np.ndarray:
+    mask = vessel()
+    for radius, code in ((18.5, 4), (15.2, 2), (12.0, 1)):
+        disk(mask, radius, code)
+    return mask
+
+
 RANGES = {
     "lumen area": vessel(lumen=4.0),
-    "lipid share": changed(6.0, 4, (31.5, 47.5)),
+    "lipid share": lipid_ring(),
     "calcium count": changed(1.5, 5, (31.5, 47.5)),
 }
 

@@ -22,7 +22,7 @@ def with_nan() -> np.ndarray:
 
 def figure_eight() -> np.ndarray:
     t = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    return np.column_stack([np.sin(t), np.sin(2 * t) + 0.3 * np.sin(t)])
+    return np.column_stack([np.cos(t), np.sin(2 * t) * (1 + 0.6 * np.cos(t))])
 
 
 BROKEN = {
@@ -74,8 +74,9 @@ def test_radii_lie_on_the_spline():
 
 
 def test_a_kidney_is_no_star_about_its_middle():
-    t = np.linspace(0, 2 * np.pi, 80, endpoint=False)
-    kidney = np.column_stack([np.cos(t) - 1.6 * np.sin(t) ** 2, 1.6 * np.sin(t)])
+    a = np.linspace(0, 3.6, 40)
+    arc = np.column_stack([np.cos(a), np.sin(a)])
+    kidney = np.vstack([2.0 * arc, 1.4 * arc[::-1]])
     contour = Contour(clean_points(kidney, "kidney"))
     assert not contour.is_star(contour.centroid)
     assert Contour(circle(1.0)).is_star(np.array([0.3, 0.2]))

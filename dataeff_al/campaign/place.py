@@ -1,0 +1,73 @@
+"""A campaign in a folder: the record, the blobs, and what may be read."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataeff_al.campaign.assembly import Parts
+from dataeff_al.campaign.hosts import InlineHosts
+from dataeff_al.campaign.worker import Worker
+from dataeff_al.errors import ConflictError, DataError
+from dataeff_al.labeling.spool import FileSpool
+from dataeff_al.stores.blobs import FileBlobs
+from dataeff_al.stores.open import BLOBS, open_store
+from dataeff_al.stores.protocol import Store
+
+SPACE_NEEDED = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign lives and what it may read: its run folder, the campaign file's folder, the shared data."""
+
+    folder: Path
+    base_dir: Path
+    data_root: Path | None
+
+    def check(self) -> None:
+        """Raises DataError when the folder cannot be written or its disk is nearly full."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe = self.folder / f".write-{time.monotonic_ns()}"
+            probe.touch()
+            probe.unlink()
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise DataError(f"the run folder must be writable, but got {error}.") from error
+        if free < SPACE_NEEDED:
+            needed = f"{SPACE_NEEDED >> 20} MiB"
+            raise DataError(f"the run folder's disk must have at least {needed} free, but got {free >> 20} MiB.")
+
+    @contextmanager
+    def store(self, campaign: str) -> Iterator[Store]:
+        """The folder's record, held while in use.
+
+        Raises LockedError when another process holds it, ConflictError when it belongs to another campaign.
+        """
+        self.check()
+        store = open_store(self.folder, writer=True)
+        try:
+            held = store.campaigns()
+            if held and held[0] != campaign:
+                raise ConflictError(f"the run folder must hold the campaign {campaign!r}, but got {held[0]!r}.")
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def inline_hosts(self) -> Iterator[InlineHosts]:
+        """Hosts that work in this process."""
+        blobs = FileBlobs(self.folder / BLOBS)
+        hosts = InlineHosts(
+            blobs,
+            make_parts=lambda spec: Parts(spec, self.base_dir, self.data_root),
+            make_worker=lambda: Worker(blobs, self.base_dir, self.data_root),
+            make_spool=lambda: FileSpool(self.folder / "spool"),
+        )
+        try:
+            yield hosts
+        finally:
+            hosts.close()

@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataeff_al.samplers.diversity import spread
+from dataeff_al.samplers.kmeans import kmeans, nearest
+from dataeff_al.samplers.latent import squared_distances
+from dataeff_al.samplers.protocol import SamplerContext
+from dataeff_al.testing.views import built, labelled, toy_view, with_generator
+from dataeff_al.trainers.protocol import TrainerContext
+from dataeff_al.view import Latents
+
+
+def sampler(name, **params):
+    return built("samplers", name, SamplerContext(), **params)
+
+
+def clustered_view():
+    """Six far-apart clusters of latents among the candidates of the toy."""
+    view = toy_view("class", "mlp", n=68)
+    ids = view.pool.ids()
+    rng = np.random.default_rng(0)
+    z = np.zeros((len(ids), 2), np.float32)
+    for row in range(len(ids)):
+        angle = 2 * np.pi * (row % 6) / 6
+        z[row] = 10 * np.cos(angle), 10 * np.sin(angle)
+    return replace(
+        view, latents=Latents(ids, z + 0.1 * rng.standard_normal(z.shape).astype(np.float32)), labelled=(), pending=()
+    )
+
+
+def clusters_of(view, proposals):
+    rows = {sample_id: row for row, sample_id in enumerate(view.pool.ids())}
+    return [rows[proposal.sample] % 6 for proposal in proposals]
+
+
+def test_typical_takes_one_sample_of_each_cluster():
+    view = clustered_view()
+    proposals = sampler("typical").propose(view, 6, np.random.default_rng(0))
+    assert sorted(clusters_of(view, proposals)) == list(range(6))
+
+
+def test_typical_goes_where_no_label_is_yet():
+    view = clustered_view()
+    known = [sample_id for row, sample_id in enumerate(view.pool.ids()) if row % 6 in (0, 1, 2)][:9]
+    view = replace(view, labelled=labelled(view.pool, known))
+    proposals = sampler("typical").propose(view, 3, np.random.default_rng(0))
+    assert {3, 4, 5} >= set(clusters_of(view, proposals))
+
+
+def test_random_draws_every_candidate_equally_often():
+    view = toy_view("class", "mlp")
+    rng = np.random.default_rng(0)
+    counts = dict.fromkeys(view.unlabelled, 0)
+    for _ in range(800):
+        for proposal in sampler("random").propose(view, 5, rng):
+            counts[proposal.sample] += 1
+    expected = 800 * 5 / len(counts)
+    assert all(abs(count - expected) < 5 * np.sqrt(expected) for count in counts.values())
+
+
+def test_margin_asks_where_the_two_best_classes_are_closest():
+    view = toy_view("class", "mlp")
+    learner = built("trainers", "standard", TrainerContext(), steps=10).fit(view, None, 0).learner
+    view = replace(view, learner=learner)
+    x = view.codec.soften(view.pool.read(view.unlabelled))
+    p = learner.predict(x).numpy()
+    order = np.argsort(np.abs(p[:, 0] - p[:, 1]))[:4]
+    found = sampler("margin").propose(view, 4, np.random.default_rng(0))
+    assert {proposal.sample for proposal in found} == {view.unlabelled[row] for row in order}
+    assert [proposal.score for proposal in found] == sorted((proposal.score for proposal in found), reverse=True)
+
+
+def test_margin_with_diversity_spreads_over_latent_space():
+    view = with_generator(toy_view("class", "mlp"), "pca", latent_dim=3)
+    view = replace(view, learner=built("trainers", "standard", TrainerContext(), steps=10).fit(view, None, 0).learner)
+
+    def spread_of(diversity):
+        found = sampler("margin", diversity=diversity).propose(view, 5, np.random.default_rng(0))
+        rows = [list(view.latents.ids).index(proposal.sample) for proposal in found]
+        z = view.latents.z[rows]
+        return squared_distances(z, z)[np.triu_indices(5, 1)].mean()
+
+    assert spread_of(5) > spread_of(1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 4), st.integers(0, 2**31), st.data())
+def test_every_row_belongs_to_its_nearest_centre(n, d, seed, data):
+    z = np.random.default_rng(seed).integers(-3, 4, (n, d)).astype(np.float32)
+    k = data.draw(st.integers(1, n))
+    centres, cluster = kmeans(z, k, np.random.default_rng(seed))
+    assert centres.shape == (k, d)
+    distance = squared_distances(z, centres)
+    assert distance[np.arange(n), cluster] == pytest.approx(distance.min(1), abs=1e-9)
+    assert np.array_equal(cluster, nearest(z, centres))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 25), st.integers(0, 2**31))
+def test_an_order_names_each_row_at_most_once_and_starts_with_the_best(m, n, seed):
+    rng = np.random.default_rng(seed)
+    z, score = rng.standard_normal((m, 2)), rng.random(m)
+    order = spread(z, score, n)
+    assert len(order) == len(set(order)) == min(m, n)
+    assert order[0] == int(score.argmax())
+
+
+def test_equal_scores_are_ordered_by_distance():
+    z = np.array([[0.0], [0.1], [5.0], [9.0]])
+    assert spread(z, np.ones(4), 3) == [0, 3, 2]
