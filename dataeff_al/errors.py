@@ -12,6 +12,9 @@
     ├── TrainingError (RuntimeError)       a model could not be fitted
     ├── StateError (ValueError)            a command that the campaign's state does not allow
     ├── BudgetError (ValueError)           a command that the budget does not allow
+    ├── RequestError (ValueError)          a request to a service that breaks its declared form
+    ├── AccessError (PermissionError)      a service wants to know who asks, or does not let them
+    ├── UnavailableError (ConnectionError) a service that cannot be reached, or is going down
     └── RecordError (RuntimeError)         the durable record refused
         ├── ConflictError                  somebody else wrote first, or the same request came with other content
         ├── LockedError                    another controller holds the store
@@ -87,6 +90,18 @@ class StateError(DataeffError, ValueError):
 
 class BudgetError(DataeffError, ValueError):
     """A command that the budget does not allow."""
+
+
+class RequestError(DataeffError, ValueError):
+    """A request to a service that breaks its declared form."""
+
+
+class AccessError(DataeffError, PermissionError):
+    """A service wants to know who asks, or does not let them."""
+
+
+class UnavailableError(DataeffError, ConnectionError):
+    """A service that cannot be reached, or is going down: the same request may be sent again."""
 
 
 class RecordError(DataeffError, RuntimeError):

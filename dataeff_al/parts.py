@@ -22,6 +22,10 @@ JSON_SCHEMA_MARK = "x-dataeff-part"
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
+ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_:.-]{0,63}$")]
+ResourceAmount = Annotated[float, Field(gt=0, le=1_000_000)]
+
+
 class Strict(BaseModel):
     """Base of every model of a campaign file: strict, frozen, an unknown key is an error."""
 
@@ -32,12 +36,16 @@ class Runtime(Strict):
     """Where and how a part runs; never what it answers.
 
     ``replicas``: copies side by side. ``batch``: requests per call, None: what the part prefers. ``timeout_s``: how
-    long one attempt may take, None: what the part declares.
+    long one attempt (a label, a training step) may take, None: what the part declares. ``cpus``, ``gpus`` and
+    ``resources``: what each copy reserves of a cluster, None: nothing.
     """
 
     replicas: Annotated[int, Field(ge=1, le=1024)] = 1
     batch: Annotated[int, Field(ge=1, le=65536)] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
+    cpus: Annotated[float, Field(ge=0, le=1024)] | None = None
+    gpus: Annotated[float, Field(ge=0, le=64)] | None = None
+    resources: Annotated[dict[ResourceName, ResourceAmount], Field(max_length=16)] | None = None
 
 
 @dataclass(frozen=True)

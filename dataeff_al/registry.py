@@ -34,13 +34,19 @@ def nothing(_: Any) -> frozenset[str]:
     return frozenset()
 
 
+def _imported(place: str) -> Callable[..., Any]:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
     """The light description of a plugin.
 
-    ``build`` is ``"package.module:callable"``; it is called as ``build(params, context)`` with the context class of its
-    kind (for instance :class:`dataeff_al.samplers.protocol.SamplerContext`). ``offers`` and ``needs`` are functions of
-    the parameters; a campaign is refused before anything is bought when a need is offered by no other part.
+    ``build`` is ``"package.module:callable"``, or the callable itself in a file for ``run --plugin``; it is called as
+    ``build(params, context)`` with the context class of its kind (for instance
+    :class:`dataeff_al.samplers.protocol.SamplerContext`). ``offers`` and ``needs`` are functions of the parameters; a
+    campaign is refused before anything is bought when a need is offered by no other part.
     ``seconds`` is a rough cost of one call on one core (a label, a fit, a proposal round), used only in forecasts.
     """
 
@@ -48,15 +54,14 @@ class Plugin:
     name: str
     summary: str
     params: type[Params]
-    build: str
+    build: str | Callable[..., Any]
     offers: Callable[[Any], frozenset[str]] = nothing
     needs: Callable[[Any], frozenset[str]] = nothing
     seconds: Callable[[Any], float] | None = None
 
     def factory(self) -> Callable[..., Any]:
         """Import and return the heavy callable behind the plugin."""
-        module, _, attribute = self.build.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return _imported(self.build) if isinstance(self.build, str) else self.build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +77,18 @@ class PoolPlugin(Plugin):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelerPlugin(Plugin):
-    """A labeler; ``max_cost`` is the most one label can cost, in the budget's unit."""
+    """A labeler; ``max_cost`` is the most one label can cost, in the budget's unit.
+
+    ``reader``: ``"package.module:callable"`` for a labeler that reads files of its own format; it is called as
+    ``reader(params, path)`` and returns a :class:`~dataeff_al.samples.protocol.Pool` of the samples in the file.
+    """
 
     max_cost: Callable[[Any], int] = lambda _: 1
+    reader: str = ""
+
+    def read(self, params: Any, path: Path) -> Any:
+        """The pool of a file in the labeler's own format."""
+        return _imported(self.reader)(params, path)
 
 
 _extra: dict[tuple[str, str], Plugin] = {}

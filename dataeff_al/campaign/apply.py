@@ -33,10 +33,31 @@ def replay(campaign: str, events: Iterable[ev.Event]) -> State:
 
 
 def _with_query(state: State, query: QueryState) -> State:
-    live = state.live.set(query.id, None) if query.status in LIVE else state.live
-    if query.status not in LIVE and query.id in state.live:
-        live = state.live.delete(query.id)
-    return replace(state, queries=state.queries.set(query.id, query), live=live)
+    """The state with the query as it is now, and every index of queries kept in step."""
+    before = state.queries.get(query.id)
+    old, new = before.status if before else None, query.status
+    if old is new:
+        return replace(state, queries=state.queries.set(query.id, query))
+    key, live, unanswered, answered = (query.purpose, query.round), state.live, state.unanswered, state.answered
+    if (new in LIVE) != (old in LIVE):
+        live = live.set(query.id, None) if new in LIVE else live.delete(query.id)
+        unanswered = _counted(unanswered, key, 1 if new in LIVE else -1)
+    if new is QueryStatus.LABELLED:
+        answered = _counted(answered, key, 1)
+    waits = new is QueryStatus.PROPOSED
+    return replace(
+        state,
+        queries=state.queries.set(query.id, query),
+        live=live,
+        waiting=state.waiting.join(query.id) if waits else state.waiting.leave(query.id),
+        unknown=state.unknown + (new is QueryStatus.OUTCOME_UNKNOWN) - (old is QueryStatus.OUTCOME_UNKNOWN),
+        unanswered=unanswered,
+        answered=answered,
+    )
+
+
+def _counted(counts: Map, key: Any, change: int) -> Map:
+    return counts.set(key, counts.get(key, 0) + change)
 
 
 def _with_attempt(state: State, attempt: AttemptState) -> State:
@@ -99,10 +120,16 @@ def _inherited(state: State, event: ev.Inherited) -> State:
         query = _new_query(item.query, item.purpose, 0, item.label.cost)
         query = _answered(query, item.label, item.label.cost)
         state = _book(_with_query(state, query), query, spent=query.cost)
-        count = state.proposed.get((item.purpose, 0), 0) + 1
-        proposed = state.proposed.set((item.purpose, 0), count)
-        state = replace(state, proposed=proposed)
+        state = _given_out(state, item.purpose, item.query.slot + 1)
+    for purpose, slots in event.slots.items():
+        state = _given_out(state, purpose, slots)
     return state
+
+
+def _given_out(state: State, purpose: ev.Purpose, slots: int) -> State:
+    """At least so many slots of a purpose are taken, so that no later query gets one of them."""
+    most = max(state.proposed.get((purpose, 0), 0), slots)
+    return replace(state, proposed=state.proposed.set((purpose, 0), most))
 
 
 def _leased(state: State, event: ev.Leased) -> State:
@@ -146,10 +173,15 @@ def _extra_told(state: State, event: ev.ExtraTold) -> State:
     return replace(state, extra=state.extra + event.label.cost)
 
 
+def _extra_failed(state: State, event: ev.ExtraFailed) -> State:
+    state = _end_attempt(state, event.attempt, AttemptStatus.EXTRA, event.reason)
+    return replace(state, extra=state.extra + event.cost)
+
+
 def _back_to_queue(state: State, query: QueryState, reason: str) -> State:
-    if query.status in (QueryStatus.LEASED, QueryStatus.OUTCOME_UNKNOWN):
-        query = replace(query, status=QueryStatus.PROPOSED)
-    return _with_query(state, replace(query, reason=reason))
+    if query.status not in (QueryStatus.LEASED, QueryStatus.OUTCOME_UNKNOWN):
+        return state
+    return _with_query(state, replace(query, status=QueryStatus.PROPOSED, reason=reason))
 
 
 def _attempt_failed(state: State, event: ev.AttemptFailed) -> State:
@@ -167,14 +199,19 @@ def _attempt_expired(state: State, event: ev.AttemptExpired) -> State:
 
 
 def _attempt_unknown(state: State, event: ev.AttemptUnknown) -> State:
-    state = _end_attempt(state, event.attempt, AttemptStatus.UNKNOWN)
-    return _with_query(state, replace(state.queries[event.query], status=QueryStatus.OUTCOME_UNKNOWN))
+    """A query that was withdrawn, or answered by another attempt, stays what it is."""
+    state, query = _end_attempt(state, event.attempt, AttemptStatus.UNKNOWN, event.reason), state.queries[event.query]
+    if query.status is not QueryStatus.LEASED:
+        return state
+    return _with_query(state, replace(query, status=QueryStatus.OUTCOME_UNKNOWN, reason=event.reason))
 
 
 def _settled(state: State, event: ev.Settled) -> State:
     query = state.queries[event.query]
     state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, f"settled as {event.verdict}")
-    return _book(_back_to_queue(state, query, f"settled as {event.verdict}"), query, wasted=event.cost)
+    within = min(event.cost, query.max_cost)
+    state = _book(_back_to_queue(state, query, f"settled as {event.verdict}"), query, wasted=within)
+    return replace(state, extra=state.extra + event.cost - within)
 
 
 def _released(state: State, query_id: str, status: QueryStatus, reason: str) -> State:
@@ -201,7 +238,7 @@ def _evaluated(state: State, event: ev.Evaluated) -> State:
 
 def _step_failed(state: State, event: ev.StepFailed) -> State:
     failures = state.step_failures.get(event.key, 0) + 1
-    return replace(state, step_failures=state.step_failures.set(event.key, failures))
+    return replace(state, step_failures=state.step_failures.set(event.key, failures), step_trouble=event.reason)
 
 
 def _twin_spawned(state: State, event: ev.TwinSpawned) -> State:
@@ -244,6 +281,7 @@ _HANDLERS: dict[type, Callable[[State, Any], State]] = {
     ev.Beat: _beat,
     ev.Told: _told,
     ev.ExtraTold: _extra_told,
+    ev.ExtraFailed: _extra_failed,
     ev.AttemptFailed: _attempt_failed,
     ev.AttemptExpired: _attempt_expired,
     ev.AttemptUnknown: _attempt_unknown,

@@ -55,9 +55,10 @@ class Fail:
 
 @dataclass(frozen=True)
 class Lose:
-    """Nobody knows what became of an attempt of a blind labeler."""
+    """Nobody knows what became of an attempt: whether it was paid, and for what."""
 
     attempt: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import events as ev
 from dataeff_al.campaign.apply import apply
 from dataeff_al.campaign.results import step_events
-from dataeff_al.campaign.rules import MAX_ATTEMPTS, MAX_INFRA_STREAK
+from dataeff_al.campaign.rules import MAX_ATTEMPTS, MAX_INFRA_STREAK, MOST_COST
 from dataeff_al.campaign.state import AttemptState, AttemptStatus, QueryState, QueryStatus, State
 from dataeff_al.digests import digest_json
 from dataeff_al.errors import BudgetError, NotFoundError, StateError
@@ -33,6 +33,9 @@ def attempt_id(query: str, number: int) -> str:
     return digest_json(["attempt", query, number])[:32]
 
 
+_ANSWERED = (AttemptStatus.DONE, AttemptStatus.EXTRA)
+
+
 def _attempt(state: State, key: str) -> tuple[AttemptState, QueryState]:
     if key not in state.attempts:
         raise NotFoundError(f"an attempt must belong to campaign {state.id!r}, but got {key!r}.")
@@ -41,8 +44,13 @@ def _attempt(state: State, key: str) -> tuple[AttemptState, QueryState]:
 
 
 def _step_done(state: State, command: cmd.StepDone, now: float) -> Events:
+    """What a step found; too late it is nothing, and a campaign that is being cancelled buys nothing more."""
+    if state.terminal:
+        return []
     events = step_events(state, command, now)
     proposed = [event for event in events if isinstance(event, ev.Proposed)]
+    if state.cancelling and proposed:
+        return []
     for event in proposed:
         account = state.accounts[ev.account_of(event.purpose)]
         if event.max_cost * len(event.queries) > account.free:
@@ -53,9 +61,11 @@ def _step_done(state: State, command: cmd.StepDone, now: float) -> Events:
     return events
 
 
-def _step_error(_state: State, command: cmd.StepError, _: float) -> Events:
+def _step_error(state: State, command: cmd.StepError, _: float) -> Events:
+    if state.terminal:
+        return []
     failed = ev.StepFailed(key=command.key, method=command.method, failure=command.failure, reason=command.reason)
-    if command.failure == "error":
+    if command.failure == "error" and state.status == "running":
         return [failed, ev.Paused(cause="error", reason=command.reason)]
     return [failed]
 
@@ -70,7 +80,9 @@ def _grant(state: State, command: cmd.GrantAttempts, now: float) -> Events:
         raise StateError(f"queries are leased only while a campaign runs, but got a campaign that is {state.status}.")
     deadline = now + _lease_s(state)
     grants = []
-    for key in command.queries:
+    for key in dict.fromkeys(command.queries):
+        if key not in state.queries:
+            raise NotFoundError(f"a query must belong to campaign {state.id!r}, but got {key!r}.")
         query = state.queries[key]
         if query.status is not QueryStatus.PROPOSED:
             raise StateError(f"a query must be waiting to be leased, but got one that is {query.status.value}.")
@@ -79,9 +91,15 @@ def _grant(state: State, command: cmd.GrantAttempts, now: float) -> Events:
     return [ev.Leased(attempts=tuple(grants))] if grants else []
 
 
+def _check_cost(cost: int) -> None:
+    if not 0 <= cost <= MOST_COST:
+        raise BudgetError(f"a cost must be 0 to {MOST_COST}, but got {cost!r}.")
+
+
 def _tell(state: State, command: cmd.Tell, _: float) -> Events:
     attempt, query = _attempt(state, command.attempt)
-    if attempt.status in (AttemptStatus.DONE, AttemptStatus.EXTRA):
+    _check_cost(command.label.cost)
+    if attempt.status in _ANSWERED:
         return []
     body = {"attempt": attempt.id, "query": query.id, "label": command.label}
     if query.id in state.live:
@@ -91,19 +109,21 @@ def _tell(state: State, command: cmd.Tell, _: float) -> Events:
 
 def _fail(state: State, command: cmd.Fail, _: float) -> Events:
     attempt, query = _attempt(state, command.attempt)
-    if attempt.status not in (AttemptStatus.GRANTED, AttemptStatus.RUNNING, AttemptStatus.UNKNOWN):
+    _check_cost(command.cost)
+    if attempt.status in _ANSWERED:
         return []
-    failed = ev.AttemptFailed(
-        attempt=attempt.id, query=query.id, failure=command.failure, reason=command.reason, cost=command.cost
-    )
-    give_up = command.failure == "refused" or attempt.number >= MAX_ATTEMPTS
-    return _after_failure(state, failed, query, command.reason, give_up)
+    holds = attempt.id in state.open or attempt.status is AttemptStatus.UNKNOWN
+    body = {"attempt": attempt.id, "query": query.id, "failure": command.failure, "reason": command.reason}
+    if holds and query.id in state.live:
+        give_up = command.failure == "refused" or attempt.number >= MAX_ATTEMPTS
+        return _after_failure(state, ev.AttemptFailed(**body, cost=command.cost), query, command.reason, give_up)
+    if command.cost:
+        return [ev.ExtraFailed(**body, cost=command.cost)]
+    return [ev.AttemptFailed(**body)] if holds else []
 
 
 def _after_failure(state: State, failed: ev.AttemptFailed, query: QueryState, reason: str, give_up: bool) -> Events:
     """A failed try whose cost no longer leaves room for another one ends its query, so that the budget holds."""
-    if query.id not in state.live:
-        return [failed]
     within = min(failed.cost, query.max_cost)
     dead = ev.DeadLettered(query=query.id, reason=reason)
     if within > state.accounts[query.account].free:
@@ -117,16 +137,21 @@ def _too_many_failures(state: State, events: Events) -> Events:
     after = state
     for event in events:
         after = apply(after, event)
-    if after.infra_streak >= MAX_INFRA_STREAK and not state.paused and not state.cancelling:
-        return [ev.Paused(cause="infra", reason=f"{after.infra_streak} infrastructure failures in a row")]
+    if after.infra_streak >= MAX_INFRA_STREAK and state.status == "running":
+        reason = f"{after.infra_streak} infrastructure failures in a row, the last: {_last_reason(events)}"
+        return [ev.Paused(cause="infra", reason=reason)]
     return []
+
+
+def _last_reason(events: Events) -> str:
+    return next(event.reason for event in reversed(events) if isinstance(event, ev.AttemptFailed))
 
 
 def _lose(state: State, command: cmd.Lose, _: float) -> Events:
     attempt, query = _attempt(state, command.attempt)
     if attempt.id not in state.open:
         return []
-    return [ev.AttemptUnknown(attempt=attempt.id, query=query.id)]
+    return [ev.AttemptUnknown(attempt=attempt.id, query=query.id, reason=command.reason)]
 
 
 def _renew(state: State, command: cmd.Renew, now: float) -> Events:
@@ -151,8 +176,13 @@ def _settle(state: State, command: cmd.Settle, _: float) -> Events:
     if attempt.status is not AttemptStatus.UNKNOWN:
         raise StateError(f"only an attempt of unknown outcome can be settled, but got one that is {attempt.status}.")
     cost = query.max_cost if command.verdict == "wasted" else 0
+    reason = f"settled as {command.verdict}"
+    if query.id not in state.live:
+        settled = ev.Settled(attempt=attempt.id, query=query.id, verdict=command.verdict)
+        late = ev.ExtraFailed(attempt=attempt.id, query=query.id, failure="infra", reason=reason, cost=cost)
+        return [settled, late] if cost else [settled]
     settled = ev.Settled(attempt=attempt.id, query=query.id, verdict=command.verdict, cost=cost)
-    dead = ev.DeadLettered(query=query.id, reason=f"settled as {command.verdict}")
+    dead = ev.DeadLettered(query=query.id, reason=reason)
     if cost > state.accounts[query.account].free:
         return [dead, settled]
     return [settled, dead] if attempt.number >= MAX_ATTEMPTS else [settled]
@@ -167,6 +197,8 @@ def _add_twin(state: State, command: cmd.AddTwin, _: float) -> Events:
 
 
 def _conclude(state: State, command: cmd.Conclude, _: float) -> Events:
+    if state.live:
+        raise StateError(f"only a campaign without open queries can end, but got {len(state.live)} of them.")
     return [] if state.terminal else [ev.Finished(outcome=command.outcome, reason=command.reason)]
 
 

@@ -22,7 +22,8 @@ from dataeff_al.campaign.state import State
 from dataeff_al.digests import Ref, canonical_json
 from dataeff_al.errors import DataeffError
 from dataeff_al.labeling.packing import unpack_outcome
-from dataeff_al.labeling.types import Deferred, Done, LabelerHost, LabelFailure, Running
+from dataeff_al.labeling.types import Deferred, Done, LabelerHost, LabelFailure, Running, Unknown
+from dataeff_al.stores.protocol import RequestKey
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5
@@ -49,6 +50,7 @@ class Asked:
 
     command: cmd.Command
     reply: "Future[Sequence[Event]]" = field(default_factory=Future)
+    request: RequestKey | None = None
 
 
 News = StepNews | LabelNews | Asked
@@ -79,6 +81,19 @@ class Inbox:
                 item = self._queue.get_nowait()
         except queue.Empty:
             return found
+
+
+def answer(ledger: Ledger, asked: Asked) -> Sequence[Event]:
+    """Do what was asked and reply: with the events once they are durable, or with the refusal."""
+    if not asked.reply.set_running_or_notify_cancel():
+        return []
+    try:
+        events = ledger.execute(asked.command, asked.request)
+    except DataeffError as error:
+        asked.reply.set_exception(error)
+        return []
+    asked.reply.set_result(events)
+    return events
 
 
 @dataclass
@@ -235,27 +250,23 @@ class Driver:
         return [cmd.Tell(attempt, record)]
 
     def _poll_silent(self) -> None:
-        """Hosts that cannot call back, and batches that outlast their time, are found by asking."""
+        """Hosts that cannot call back, batches that outlast their time and hosts that were lost are found by asking."""
         if not self._sent:
             return
         for attempt, progress in self.labeler.poll(sorted(self._sent)).items():
             if isinstance(progress, Done):
                 self.inbox.put(LabelNews(attempt))
+            elif isinstance(progress, Unknown):
+                self._sent.discard(attempt)
 
     def _hear_one(self, item: StepNews | Asked) -> None:
         if isinstance(item, StepNews):
             self._steps.discard(item.step.key)
             self._execute(self._step_command(item))
             return
-        if not item.reply.set_running_or_notify_cancel():
-            return
-        try:
-            events = self.ledger.execute(item.command)
-        except DataeffError as error:
-            item.reply.set_exception(error)
-        else:
+        events = answer(self.ledger, item)
+        if events:
             self.observe(self.ledger.state, events)
-            item.reply.set_result(events)
 
     def _step_command(self, item: StepNews) -> cmd.StepDone | cmd.StepError:
         error = item.future.exception()

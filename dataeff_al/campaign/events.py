@@ -10,6 +10,7 @@ AttemptFailed       WASTE ``cost`` (when the failed try cost something)
 DeadLettered        RELEASE
 QueryCancelled      RELEASE
 ExtraTold           EXTRA ``cost``: a late answer after its reservation was released
+ExtraFailed         EXTRA ``cost``: a late failure that cost something all the same
 Inherited           POST ``cost`` for every label taken over from the parent campaign
 ==================  =======================================================
 """
@@ -92,7 +93,8 @@ class Created(Record):
     """A campaign exists. ``spec`` is the canonical description; ``parent`` the campaign whose twin this is.
 
     ``max_cost`` is the most one label can cost, in the budget's unit; ``lease_s`` how long an
-    attempt may go without a sign of life, and ``target`` the form of the labels.
+    attempt may go without a sign of life, and ``target`` the form of the labels. ``repeats``: under how many seeds
+    it is to run, this one included; the others are campaigns of their own.
     """
 
     kind: Literal["created"] = "created"
@@ -103,6 +105,7 @@ class Created(Record):
     max_cost: int = 1
     lease_s: float = 600.0
     target: dict[str, Any] = Field(default_factory=dict)
+    repeats: int = 1
 
 
 class PoolPrepared(Record):
@@ -152,10 +155,14 @@ class Proposed(Record):
 
 class Inherited(Record):
     """Labels that were not bought here: a twin's first ones, charged to its own budget as if it had bought them, or
-    labels that the user owned before, at no cost."""
+    labels that the user owned before, at no cost.
+
+    ``slots``: how many slots of a purpose the parent had given out, those without a label included.
+    """
 
     kind: Literal["inherited"] = "inherited"
     labels: tuple[InheritedLabel, ...]
+    slots: dict[Purpose, int] = Field(default_factory=dict)
 
 
 class Leased(Record):
@@ -191,6 +198,17 @@ class ExtraTold(Record):
     label: LabelRecord
 
 
+class ExtraFailed(Record):
+    """A failure with a cost, of an attempt that no longer held a reservation; booked outside the budget."""
+
+    kind: Literal["extra_failed"] = "extra_failed"
+    attempt: str
+    query: str
+    failure: FailureKind
+    reason: str
+    cost: int
+
+
 class AttemptFailed(Record):
     """An attempt ended without a label."""
 
@@ -216,6 +234,7 @@ class AttemptUnknown(Record):
     kind: Literal["attempt_unknown"] = "attempt_unknown"
     attempt: str
     query: str
+    reason: str = ""
 
 
 class Settled(Record):
@@ -342,6 +361,7 @@ Event = Annotated[
     | Beat
     | Told
     | ExtraTold
+    | ExtraFailed
     | AttemptFailed
     | AttemptExpired
     | AttemptUnknown

@@ -35,6 +35,25 @@ def created(spec: CampaignSpec, info: LabelerInfo, parent: str | None = None) ->
     )
 
 
+def first_event(spec: CampaignSpec, info: LabelerInfo, number: int = 0) -> Created:
+    """The event that begins the ``number``-th repeat of a campaign.
+
+    Raises CapabilityError when the metric does not fit the labels.
+    """
+    event = created(repeat(spec, number), info)
+    return event if number else event.model_copy(update={"repeats": spec.repeats})
+
+
+def repeat(spec: CampaignSpec, number: int) -> CampaignSpec:
+    """The campaign under the seed of its ``number``-th repeat."""
+    return spec.model_copy(update={"seed": spec.seed + number, "repeats": 1})
+
+
+def spec_of(event: Created) -> CampaignSpec:
+    """The description that :func:`first_event` began with, repeats included. Raises SpecError."""
+    return CampaignSpec.from_canonical({**event.spec, "repeats": event.repeats})
+
+
 def twin_id(parent: str, name: str) -> str:
     """The id of a twin: its parent's, and its own name."""
     return f"{parent}.{name}"

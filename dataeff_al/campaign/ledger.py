@@ -32,16 +32,22 @@ class Ledger:
         created = events[0]
         assert isinstance(created, Created)
         if campaign in store.campaigns():
-            ledger = cls(store, campaign, clock)
-            found = ledger.state.created
-            if found is None or found.spec_digest != created.spec_digest:
-                raise ConflictError(
-                    f"the record must hold the campaign {created.name!r} as it is described now, but got another "
-                    "description under that name; choose another folder or name."
-                )
-            return ledger
+            return cls.open(store, campaign, created.spec_digest, clock)
         store.append(campaign, events, 0, store.epoch)
         return cls(store, campaign, clock)
+
+    @classmethod
+    def open(cls, store: Store, campaign: str, spec_digest: str, clock: Clock = time.time) -> "Ledger":
+        """The ledger of an existing campaign. Raises ConflictError when it is described otherwise."""
+        ledger = cls(store, campaign, clock)
+        found = ledger.state.created
+        if found is None or found.spec_digest != spec_digest:
+            name = found.name if found else campaign
+            raise ConflictError(
+                f"the record must hold the campaign {name!r} as it is described now, but got another "
+                "description under that name; choose another folder or name."
+            )
+        return ledger
 
     @property
     def now(self) -> float:
@@ -53,14 +59,15 @@ class Ledger:
         return self.execute_all([command], request)
 
     def execute_all(self, commands: Sequence[Command], request: RequestKey | None = None) -> Sequence[Event]:
-        """Several commands in one transaction."""
+        """Several commands in one transaction; a request that was answered before changes nothing."""
+        if request is not None and self._store.committed(self.state.id, request):
+            return []
         state, events = self.state, list[Event]()
         for command in commands:
             for event in decide(state, command, self._clock()):
                 state = apply(state, event)
                 events.append(event)
-        if events:
-            done = self._store.append(self.state.id, events, self.state.n, self._store.epoch, request)
-            if not done.replayed:
-                self.state = state
+        if events or request is not None:
+            self._store.append(self.state.id, events, self.state.n, self._store.epoch, request)
+            self.state = state
         return events

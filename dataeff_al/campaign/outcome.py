@@ -33,17 +33,18 @@ def member(store: Store, state: State) -> Member:
 
 
 def write_outcome(
-    folder: Path, spec: CampaignSpec, states: Sequence[State], store: Store, blobs: Blobs
+    folder: Path, spec: CampaignSpec, states: Sequence[State], store: Store, blobs: Blobs, *, report: bool = True
 ) -> dict[str, Any]:
     """Write everything that can be written so far, each file whole or not at all; returns the summary.
 
-    Before the first round is evaluated there is nothing to report but how the campaign stands.
+    Before the first round is evaluated there is nothing to report but how the campaign stands. ``report=False``
+    leaves the report as it is, which saves the seconds that its figures take.
     """
     members = [member(store, state) for state in states]
     found = summary(spec, members)
     write_file(folder / CAMPAIGN, spec.to_yaml().encode())
     _write_model(folder, spec, states[0], blobs)
-    if states[0].evaluated:
+    if report and states[0].evaluated:
         write_report(run_report(spec, members, blobs), folder)
     write_json(folder / SUMMARY, found)
     return found

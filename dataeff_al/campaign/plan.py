@@ -5,10 +5,12 @@ One round is propose -> label -> train -> evaluate. Labels that only measure are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 from dataeff_al.campaign import tasks
 from dataeff_al.campaign.events import Outcome, Purpose
-from dataeff_al.campaign.rules import MAX_STEP_FAILURES, Rules, rules_of
+from dataeff_al.campaign.rules import MAX_EMPTY_ROUNDS, MAX_STEP_FAILURES, MOST_GRANTED, Rules, rules_of
 from dataeff_al.campaign.state import QueryStatus, State
 from dataeff_al.campaign.tasks import Task
 from dataeff_al.digests import digest_json
@@ -21,7 +23,7 @@ class Step:
     method: str
     task: Task
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Content hash of the step."""
         return digest_json([self.method, self.task])
@@ -29,7 +31,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Grant:
-    """Queries that wait for a labeler, in slot order."""
+    """The first queries that wait for a labeler, in the order in which they were proposed."""
 
     queries: tuple[str, ...]
 
@@ -72,9 +74,10 @@ class Conclude:
 
 @dataclass(frozen=True)
 class Stall:
-    """The campaign cannot go on without a person."""
+    """The campaign cannot go on without a person: to mend an ``error``, or what the ``infra`` structure lost."""
 
     reason: str
+    cause: Literal["infra", "error"] = "error"
 
 
 @dataclass(frozen=True)
@@ -97,45 +100,57 @@ def plan(state: State, now: float) -> Sequence[Action]:
     if state.paused:
         return waiting
     rules = rules_of(state)
-    return [*waiting, *(_closing(state, rules, now) or [*_stalled(state), *_new_work(state, rules)])]
+    return [*waiting, *(_closing(state, rules, now) or _stalled(state) or _new_work(state, rules))]
 
 
 def _closing(state: State, rules: Rules, now: float) -> list[Action]:
     """A round that need not wait for everybody: enough answers, or answers and no time left."""
-    if rules.close == "all":
+    keys: list[tuple[Purpose, int]] = [("initial", state.round), ("acquire", state.round)]
+    if rules.close == "all" or not any(state.unanswered.get(key) for key in keys):
         return []
-    asked = [query for query in state.of("initial", "acquire") if query.round == state.round]
-    late = tuple(query.id for query in asked if query.id in state.live)
-    answered = sum(query.status is QueryStatus.LABELLED for query in asked)
+    answered = sum(state.answered.get(key, 0) for key in keys)
     enough = rules.close == "quorum" and answered >= rules.quorum
     over = rules.close == "deadline" and answered and now >= state.asked_at + rules.deadline_s
-    return [Withdraw(late)] if late and (enough or over) else []
+    if not (enough or over):
+        return []
+    return [Withdraw(tuple(query.id for query in state.live_queries() if (query.purpose, query.round) in keys))]
 
 
 def _stalled(state: State) -> list[Action]:
-    live = state.live_queries()
-    unknown = [query for query in live if query.status is QueryStatus.OUTCOME_UNKNOWN]
-    if unknown and len(unknown) == len(live):
-        return [Stall(f"the outcome of {len(unknown)} paid attempts is unknown; settle them and resume")]
-    return []
+    if not state.unknown or state.unknown < len(state.live):
+        return []
+    lost = [query for query in state.live_queries() if query.status is QueryStatus.OUTCOME_UNKNOWN]
+    attempts = f"{len(lost)} attempts" if len(lost) > 1 else "an attempt"
+    why = next((f" ({query.reason})" for query in lost if query.reason), "")
+    reason = f"whether {attempts} at the labeler were paid is unknown{why}; settle what became of them, then go on"
+    return [Stall(reason, "infra")]
 
 
 def _new_work(state: State, rules: Rules) -> list[Action]:
     if state.pool is None:
-        return [Step("prepare_pool", tasks.prepare_pool(state))]
-    actions: list[Action] = []
+        return _unless_tired(state, [Step("prepare_pool", tasks.prepare_pool(state))])
+    steps: list[Step] = []
     if rules.has_generator and state.generator is None:
-        actions.append(Step("fit_generator", tasks.fit_generator(state)))
+        steps.append(Step("fit_generator", tasks.fit_generator(state)))
     if rules.initial_owned and ("initial", 0) not in state.proposed:
-        actions.append(Step("import_labels", tasks.prepare_pool(state)))
-    actions.extend(_first_proposals(state, rules))
-    actions.extend(_grants(state))
+        steps.append(Step("import_labels", tasks.prepare_pool(state)))
+    steps.extend(_first_proposals(state, rules))
+    actions = [*_unless_tired(state, steps), *_grants(state)]
     if actions or state.live:
         return actions
     return _round(state, rules)
 
 
-def _first_proposals(state: State, rules: Rules) -> list[Action]:
+def _unless_tired(state: State, steps: Sequence[Step]) -> list[Action]:
+    """The steps; or, when one of them has failed too often, what a person must mend."""
+    if state.step_failures:
+        for step in steps:
+            if state.step_failures.get(step.key, 0) >= MAX_STEP_FAILURES:
+                return [Stall(f"{step.method} failed {MAX_STEP_FAILURES} times, at last: {state.step_trouble}")]
+    return list(steps)
+
+
+def _first_proposals(state: State, rules: Rules) -> list[Step]:
     assert state.pool is not None
     reference = state.pool.candidates if rules.reference == "full" else rules.reference
     wanted: list[tuple[Purpose, int]] = [
@@ -154,7 +169,7 @@ def _first_proposals(state: State, rules: Rules) -> list[Action]:
 
 
 def _grants(state: State) -> list[Action]:
-    ready = tuple(query.id for query in state.live_queries() if query.status is QueryStatus.PROPOSED)
+    ready = state.waiting.first(MOST_GRANTED)
     return [Grant(ready)] if ready else []
 
 
@@ -163,21 +178,43 @@ def _round(state: State, rules: Rules) -> list[Action]:
     number = state.round
     if number <= 0 and rules.twins > len(state.twins) and _may_spawn(state):
         return [SpawnTwin(len(state.twins))]
-    if not any(query.round == number for query in state.labelled("initial", "acquire")):
-        return [Stall(_no_label(state, number))]
+    if not (state.answered.get(("initial", number)) or state.answered.get(("acquire", number))):
+        return _fruitless(state, rules, number)
     if ("main", number) not in state.trained:
-        return _step(state, Step("train", tasks.train(state, number)))
+        return _unless_tired(state, [Step("train", tasks.train(state, number))])
     if ("main", number) not in state.evaluated:
-        return _step(state, Step("evaluate", tasks.evaluate(state, number)))
+        return _unless_tired(state, [Step("evaluate", tasks.evaluate(state, number))])
     outcome = _outcome(state, rules)
     if outcome is None:
-        n = min(rules.per_round, _affordable(state))
-        return _step(state, Step("propose", tasks.propose(state, "acquire", number + 1, n)))
+        return _next_round(state, rules)
     return _reference(state) or [outcome]
 
 
+def _fruitless(state: State, rules: Rules, number: int) -> list[Action]:
+    """A round that brought no label: later ones are tried again with other samples, but not for ever."""
+    reason = _no_label(state, number)
+    newest = max((k for role, k in state.evaluated if role == "main"), default=None)
+    if newest is None:
+        return [Stall(reason)]
+    if number - newest >= MAX_EMPTY_ROUNDS:
+        return _reference(state) or [Conclude("pool_empty", reason)]
+    return _next_round(state, rules)
+
+
+def _next_round(state: State, rules: Rules) -> list[Action]:
+    """Ask again, or end because nothing can be asked any more."""
+    number = state.round + 1
+    if state.proposed.get(("acquire", number)) == 0:
+        return _reference(state) or [Conclude("pool_empty", "no further sample was worth or capable of a label")]
+    if _affordable(state) < 1:
+        outcome: Outcome = "exhausted" if rules.target is not None else "completed"
+        return _reference(state) or [Conclude(outcome, "the budget is spent")]
+    n = min(rules.per_round, _affordable(state))
+    return _unless_tired(state, [Step("propose", tasks.propose(state, "acquire", number, n))])
+
+
 def _may_spawn(state: State) -> bool:
-    return bool(state.labelled("initial"))
+    return bool(state.answered.get(("initial", 0)))
 
 
 def _no_label(state: State, number: int) -> str:
@@ -186,44 +223,34 @@ def _no_label(state: State, number: int) -> str:
     return f"round {number} must end with at least one label, but got none{said}"
 
 
-def _step(state: State, step: Step) -> list[Action]:
-    if state.step_failures.get(step.key, 0) >= MAX_STEP_FAILURES:
-        return [Stall(f"{step.method} failed {MAX_STEP_FAILURES} times")]
-    return [step]
-
-
 def _affordable(state: State) -> int:
     assert state.created is not None
     return state.accounts["queries"].free // max(state.created.max_cost, 1)
 
 
 def _outcome(state: State, rules: Rules) -> Conclude | None:
-    number = state.round
-    value = state.evaluated[("main", number)].validation.get(rules.metric)
+    value = state.evaluated[("main", state.round)].validation.get(rules.metric)
     if rules.reached(value):
         return Conclude("reached", f"validation {rules.metric} {value:.4g} meets the target {rules.target:.4g}")
-    if state.proposed.get(("acquire", number + 1)) == 0:
-        return Conclude("pool_empty", "no further sample was worth or capable of a label")
-    if _affordable(state) < 1:
-        return Conclude("exhausted" if rules.target is not None else "completed", "the budget is spent")
-    if rules.plateau and _flat(state, rules):
+    if rules.plateau and _affordable(state) and _flat(state, rules):
         return Conclude("plateau", f"validation {rules.metric} did not improve for {rules.plateau} rounds")
     return None
 
 
 def _flat(state: State, rules: Rules) -> bool:
     assert rules.plateau is not None
-    values = [state.evaluated[("main", k)].validation.get(rules.metric) for k in range(state.round + 1)]
+    rounds = sorted(number for role, number in state.evaluated if role == "main")
+    values = [state.evaluated["main", k].validation.get(rules.metric) for k in rounds]
     known = [value if rules.more_is_better else -value for value in values if value is not None]
     return len(known) > rules.plateau and max(known[-rules.plateau :]) <= max(known[: -rules.plateau])
 
 
 def _reference(state: State) -> list[Action]:
     """The full-pool line is fitted once, when the campaign is otherwise done, so that it can decide nothing."""
-    if not state.labelled("reference"):
+    if not state.answered.get(("reference", 0)):
         return []
     if ("reference", 0) not in state.trained:
-        return _step(state, Step("train", tasks.train(state, 0, "reference")))
+        return _unless_tired(state, [Step("train", tasks.train(state, 0, "reference"))])
     if ("reference", 0) not in state.evaluated:
-        return _step(state, Step("evaluate", tasks.evaluate(state, 0, "reference")))
+        return _unless_tired(state, [Step("evaluate", tasks.evaluate(state, 0, "reference"))])
     return []

@@ -11,6 +11,9 @@ from dataeff_al.metrics import find
 MAX_ATTEMPTS = 3
 MAX_INFRA_STREAK = 5
 MAX_STEP_FAILURES = 3
+MAX_EMPTY_ROUNDS = 3
+MOST_COST = 10**15
+MOST_GRANTED = 256
 
 
 @dataclass(frozen=True)

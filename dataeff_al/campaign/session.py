@@ -3,25 +3,35 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
 from dataeff_al.campaign.commands import Command, Pause, Resume
-from dataeff_al.campaign.drive import Asked, Driver, Inbox, LabelNews
+from dataeff_al.campaign.drive import Asked, Driver, Inbox, LabelNews, answer
 from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.hosts import Hosts
-from dataeff_al.campaign.launch import created, twin_events, twin_id
+from dataeff_al.campaign.launch import first_event, repeat, twin_events, twin_id
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
-from dataeff_al.stores.protocol import Store
+from dataeff_al.stores.protocol import RequestKey, Store
 
 Observe = Callable[[State, Sequence[Event]], None]
+INTERRUPTED = Pause(reason="interrupted; run again to go on")
+
+
+class _Opened(NamedTuple):
+    """A campaign's ledger, and the inbox of its driver when it is to be driven."""
+
+    ledger: Ledger
+    inbox: Inbox | None
 
 
 class Session:
     """Runs a campaign, its twins and its repeats to their end, or until ``stop`` is set.
 
-    Another session on the same store goes on where the record ends. Twins start when their parent has bought its first
-    labels; they run after it, or beside it as far as the hosts have room.
+    Another session on the same store goes on where the record ends, and so does another :meth:`run` of this one. Twins
+    start when their parent has bought its first labels; they run after it, or beside it as far as the hosts have room.
 
     Args:
         spec: the campaign.
@@ -44,9 +54,9 @@ class Session:
     ) -> None:
         self.spec, self.campaign, self.stop = spec, campaign, threading.Event()
         self._store, self._hosts, self._tell, self._resume = store, hosts, observe, resume
-        self._lock = threading.Lock()
+        self._parting: Pause | None = INTERRUPTED
+        self._lock, self._doors = threading.Lock(), threading.RLock()
         self._inboxes: dict[str, Inbox] = {}
-        self._threads = ThreadPoolExecutor(max_workers=max(hosts.concurrency - 1, 1), thread_name_prefix="twin")
         self._twins: dict[str, Future[State]] = {}
 
     def run(self) -> list[State]:
@@ -55,48 +65,70 @@ class Session:
         Whatever cannot go on without somebody outside ends the run; the rest is left for the next one.
         """
         states: list[State] = []
+        self._threads = ThreadPoolExecutor(max(self._hosts.concurrency - 1, 1), thread_name_prefix="twin")
         try:
             for number in range(self.spec.repeats):
-                states.extend(self._family(self._repeat(number), number))
+                states.extend(self._family(number))
                 if self.stop.is_set() or not all(state.terminal for state in states):
                     break
             return states
         finally:
             self._threads.shutdown(wait=True, cancel_futures=True)
+            self._twins.clear()
 
-    def submit(self, campaign: str, command: Command) -> "Future[Sequence[Event]]":
-        """Ask something of a campaign that is being driven; raises KeyError when it is not."""
-        with self._lock:
-            asked = Asked(command)
-            self._inboxes[campaign].put(asked)
-            return asked.reply
+    def halt(self, parting: Pause | None) -> None:
+        """Set ``stop``; campaigns that are stopped by it end with this pause, or (None) with nothing said."""
+        self._parting = parting
+        self.stop.set()
 
-    def _repeat(self, number: int) -> CampaignSpec:
-        """The campaign under the seed of its ``number``-th repeat."""
-        return self.spec.model_copy(update={"seed": self.spec.seed + number, "repeats": 1})
+    def submit(self, campaign: str, command: Command, request: RequestKey | None = None) -> "Future[Sequence[Event]]":
+        """Ask something of a campaign of this session, whether it is being driven or not.
 
-    def _family(self, spec: CampaignSpec, number: int) -> Iterator[State]:
+        Raises NotFoundError when there is no such campaign; the reply ends with the events, or with the refusal.
+        """
+        asked = Asked(command, request=request)
+        with self._doors:
+            inbox = self._inboxes.get(campaign)
+            if inbox is None:
+                answer(Ledger(self._store, campaign), asked)
+            else:
+                inbox.put(asked)
+        return asked.reply
+
+    def _family(self, number: int) -> Iterator[State]:
         """A campaign and its twins."""
-        name = self.campaign if number == 0 else f"{self.campaign}~{number}"
-        main = Ledger.create(self._store, name, [created(spec, self._hosts.parts(spec).labeler.info)])
-        for index in range(len(main.state.twins)):
-            self._start_beside(main.state, spec, index)
-        yield self._drive(main, spec)
-        for index in range(len(main.state.twins)):
+        spec, main = repeat(self.spec, number), self._open(partial(self._begun, number))
+        state = main.ledger.state
+        for index in range(len(state.twins)):
+            self._start_beside(state, spec, index)
+        state = self._drive(main, spec)
+        yield state
+        for index in range(len(state.twins)):
             if self.stop.is_set():
                 return
-            yield self._twin(main.state, spec, index)
+            yield self._twin(state, spec, index)
+
+    def _begun(self, number: int) -> Ledger:
+        """The ledger of a repeat; number 0 is the campaign itself."""
+        name = self.campaign if number == 0 else f"{self.campaign}~{number}"
+        if name in self._store.campaigns():
+            return Ledger.open(self._store, name, repeat(self.spec, number).identity)
+        info = self._hosts.parts(repeat(self.spec, number)).labeler.info
+        return Ledger.create(self._store, name, [first_event(self.spec, info, number)])
 
     def _twin(self, parent: State, spec: CampaignSpec, index: int) -> State:
         child = twin_id(parent.id, spec.paradigm(index).name)
         running = self._twins.pop(child, None)
-        return running.result() if running else self._drive(Ledger(self._store, child), spec.paradigm(index))
+        return running.result() if running else self._drive_twin(child, spec.paradigm(index))
+
+    def _drive_twin(self, child: str, spec: CampaignSpec) -> State:
+        return self._drive(self._open(partial(Ledger, self._store, child)), spec)
 
     def _start_beside(self, parent: State, spec: CampaignSpec, index: int) -> None:
         twin = spec.paradigm(index)
         child = twin_id(parent.id, twin.name)
         if self._hosts.concurrency > 1 and child not in self._twins:
-            self._twins[child] = self._threads.submit(lambda: self._drive(Ledger(self._store, child), twin))
+            self._twins[child] = self._threads.submit(self._drive_twin, child, twin)
 
     def _spawn(self, state: State, spec: CampaignSpec, index: int) -> tuple[str, str]:
         twin = spec.paradigm(index)
@@ -105,22 +137,38 @@ class Session:
         self._start_beside(state, spec, index)
         return twin.name, child
 
-    def _drive(self, ledger: Ledger, spec: CampaignSpec) -> State:
-        if ledger.state.terminal or (ledger.state.paused and not self._resume):
+    def _open(self, open_ledger: Callable[[], Ledger]) -> _Opened:
+        """From here on until it is shut, a campaign that can go on is asked through its inbox."""
+        with self._doors:
+            ledger = open_ledger()
+            if ledger.state.terminal or (ledger.state.paused and not self._resume):
+                return _Opened(ledger, None)
+            if ledger.state.paused:
+                ledger.execute(Resume())
+            inbox = self._inboxes[ledger.state.id] = Inbox()
+            return _Opened(ledger, inbox)
+
+    def _shut(self, ledger: Ledger, inbox: Inbox) -> None:
+        """What was asked too late for the driver is answered here."""
+        with self._doors:
+            del self._inboxes[ledger.state.id]
+            for news in inbox.wait(0):
+                if isinstance(news, Asked):
+                    answer(ledger, news)
+            state = ledger.state
+            stopped = self.stop.is_set() and not (state.terminal or state.cancelling or state.paused)
+            if stopped and self._parting is not None:
+                ledger.execute(self._parting)
+
+    def _drive(self, opened: _Opened, spec: CampaignSpec) -> State:
+        ledger, inbox = opened
+        if inbox is None:
             return ledger.state
-        if ledger.state.paused:
-            ledger.execute(Resume())
-        name, inbox = ledger.state.id, Inbox()
-        with self._lock:
-            self._inboxes[name] = inbox
         try:
-            state = self._driver(ledger, spec, inbox).run()
+            self._driver(ledger, spec, inbox).run()
         finally:
-            with self._lock:
-                del self._inboxes[name]
-            self._hosts.release(name)
-        if self.stop.is_set() and not state.terminal and not state.paused:
-            ledger.execute(Pause(reason="interrupted; run again to go on"))
+            self._shut(ledger, inbox)
+            self._hosts.release(ledger.state.id)
         return ledger.state
 
     def _driver(self, ledger: Ledger, spec: CampaignSpec, inbox: Inbox) -> Driver:

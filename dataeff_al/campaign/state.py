@@ -20,6 +20,7 @@ from dataeff_al.campaign.events import (
     Trained,
     account_of,
 )
+from dataeff_al.campaign.line import Line
 
 Role = Literal["main", "reference"]
 
@@ -82,9 +83,9 @@ class QueryState:
 _ORDER = ("validation", "test", "train", "reference")
 
 
-def _place(query: QueryState) -> tuple[int, int]:
+def _place(query: QueryState) -> tuple[int, int, str]:
     """Where a query stands: what measures comes first, then what trains."""
-    return _ORDER.index(SEQUENCES[query.purpose]), query.slot
+    return _ORDER.index(SEQUENCES[query.purpose]), query.slot, query.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,11 @@ class Account:
 class State:
     """A campaign at one moment. ``n`` counts its events; ``live`` and ``open`` index what is unfinished.
 
-    ``proposed`` maps ``(purpose, round)`` to the number of queries proposed; a round that found nothing has 0.
+    ``waiting`` holds the proposed queries in the order in which they came; ``unknown`` counts those of unknown outcome;
+    ``unanswered`` and ``answered`` count live and labelled queries by ``(purpose, round)``.
+    ``proposed`` maps ``(purpose, round)`` to the number of slots given out; a round that found nothing has 0.
     ``asked_at``: when the newest queries were proposed. ``infra_streak``: infrastructure failures since a success.
+    ``step_trouble``: why a step failed last.
     """
 
     id: str
@@ -131,6 +135,10 @@ class State:
     live: Map[str, None] = field(default_factory=Map)
     attempts: Map[str, AttemptState] = field(default_factory=Map)
     open: Map[str, None] = field(default_factory=Map)
+    waiting: Line = field(default_factory=Line)
+    unknown: int = 0
+    unanswered: Map[tuple[Purpose, int], int] = field(default_factory=Map)
+    answered: Map[tuple[Purpose, int], int] = field(default_factory=Map)
     proposed: Map[tuple[Purpose, int], int] = field(default_factory=Map)
     refused: int = 0
     asked_at: float = 0.0
@@ -140,6 +148,7 @@ class State:
     extra: int = 0
     infra_streak: int = 0
     step_failures: Map[str, int] = field(default_factory=Map)
+    step_trouble: str = ""
     twins: Map[str, str] = field(default_factory=Map)
     paused: Paused | None = None
     cancelling: bool = False

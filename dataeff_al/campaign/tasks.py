@@ -44,9 +44,15 @@ def fit_generator(state: State) -> Task:
 
 
 def propose(state: State, purpose: Purpose, number: int, n: int) -> Task:
-    """Choose ``n`` samples for a purpose."""
+    """Choose ``n`` samples for a purpose.
+
+    What is asked before the first round does not depend on what else has been answered by then, so that the task stays
+    the same while it waits.
+    """
+    if purpose != "acquire":
+        return _first_proposal(state, purpose, n)
     asked = list(state.of("initial", "acquire"))
-    model = state.trained.get(("main", number - 1))
+    earlier = _earlier(state, number)
     return {
         **_base(state),
         **_models(state),
@@ -56,15 +62,27 @@ def propose(state: State, purpose: Purpose, number: int, n: int) -> Task:
         "labelled": [_row(query) for query in asked if query.label is not None],
         "asked": [_row(query) for query in asked if query.label is None],
         "validation": [_row(query) for query in state.labelled("validation")],
-        "model": model.model if model else None,
+        "model": earlier[-1] if earlier else None,
     }
+
+
+def _earlier(state: State, number: int) -> list[str]:
+    """Models of the rounds before, oldest first; a round that brought no label has none."""
+    return [state.trained["main", k].model for k in range(number) if ("main", k) in state.trained]
+
+
+def _first_proposal(state: State, purpose: Purpose, n: int) -> Task:
+    assert state.created is not None
+    rows: dict[str, list[Task]] = {"labelled": [], "asked": [], "validation": []}
+    searches = purpose == "initial" and state.created.spec["initial"].get("sampler") is not None
+    models = _models(state) if searches else {}
+    return {**_base(state), **models, "purpose": purpose, "round": 0, "n": n, **rows, "model": None}
 
 
 def train(state: State, number: int, role: Role = "main") -> Task:
     """Fit a model to what is labelled so far; for the reference line, to the labelled pool."""
     purposes: tuple[Purpose, ...] = ("reference",) if role == "reference" else ("initial", "acquire")
-    previous = state.trained.get(("main", number - 1)) if role == "main" else None
-    earlier = [state.trained[("main", k)].model for k in range(number)] if role == "main" else []
+    earlier = _earlier(state, number) if role == "main" else []
     return {
         **_base(state),
         **_models(state),
@@ -72,7 +90,7 @@ def train(state: State, number: int, role: Role = "main") -> Task:
         "role": role,
         "labelled": [_row(query) for query in state.labelled(*purposes)],
         "validation": [_row(query) for query in state.labelled("validation")],
-        "previous": previous.model if previous else None,
+        "previous": earlier[-1] if earlier else None,
         "earlier": earlier,
     }
 

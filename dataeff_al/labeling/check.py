@@ -1,10 +1,12 @@
 """What a label must look like before it may be paid for and trained on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from dataeff_al.labeling.types import Deferred, Label, LabelerInfo, LabelFailure, Outcome
+from dataeff_al.samples.targets import TARGET_DTYPES
 from dataeff_al.samples.types import TargetSpec
 
 MAX_REASON = 500
@@ -79,3 +81,9 @@ _KINDS: dict[str, Callable[[np.ndarray, Label, TargetSpec], str | None]] = {
     "field": _numbers,
     "values": _numbers,
 }
+
+
+def as_declared(label: Label, target: TargetSpec) -> Label:
+    """The label with its target in the declared dtype: a labeler may answer in a wider or narrower one."""
+    value = np.asarray(label.target[target.name]).astype(TARGET_DTYPES[target.kind])
+    return replace(label, target={target.name: value})

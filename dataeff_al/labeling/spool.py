@@ -10,12 +10,32 @@ import os
 import re
 from dataclasses import astuple
 from pathlib import Path
+from typing import Protocol
 
 from dataeff_al.digests import Ref
 from dataeff_al.errors import DataError
 from dataeff_al.labeling.types import Done, Times
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
+
+
+class Spool(Protocol):
+    """A host's memory of attempts."""
+
+    def mark_started(self, attempt: str) -> None:
+        """Remember that the labeler is about to be called."""
+
+    def mark_done(self, attempt: str, done: Done) -> None:
+        """Remember what the labeler answered."""
+
+    def was_started(self, attempt: str) -> bool:
+        """Whether the labeler may have been called."""
+
+    def outcome(self, attempt: str) -> Done | None:
+        """The remembered outcome."""
+
+    def forget(self, attempt: str) -> None:
+        """The record has the outcome."""
 
 
 class FileSpool:
@@ -97,5 +117,3 @@ class MemorySpool:
         self._done.pop(attempt, None)
         self._started.discard(attempt)
 
-
-Spool = FileSpool | MemorySpool

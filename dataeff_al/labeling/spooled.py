@@ -47,7 +47,7 @@ class Spooled:
 
     Requests wait in a queue and are answered in batches of the labeler's preferred size by one thread. ``on_done`` is
     called with the attempt when its outcome is there. A batch that outlasts ``timeout_s`` a request is answered with
-    timeouts and a new thread goes on; the old one's late answers are still reported.
+    timeouts and a new thread goes on; the old one's late answers are still reported. ``abandoned`` counts such batches.
 
     Args:
         labeler: the plugin.
@@ -74,6 +74,7 @@ class Spooled:
         self._queue: deque[_Job] = deque()
         self._known: set[str] = set()
         self._work: _Work | None = None
+        self.abandoned = 0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -160,7 +161,7 @@ class Spooled:
             requests = [unpack_request(self._blobs.get(job.request), job.attempt) for job in work.jobs]
             for job in work.jobs:
                 self._spool.mark_started(job.attempt)
-            outcomes = _asked(self._labeler, requests)
+            outcomes = asked(self._labeler, requests)
         except Exception as error:
             outcomes = [LabelFailure(f"the host failed with {error!r}", "infra")] * len(work.jobs)
         share = len(work.jobs)
@@ -180,6 +181,7 @@ class Spooled:
             if time.monotonic() - work.began < self._timeout_s * len(work.jobs):
                 return
             work.abandoned = True
+            self.abandoned += 1
             late = [job for job in work.jobs if self._spool.outcome(job.attempt) is None]
             self._start_thread()
         for job in late:
@@ -187,13 +189,13 @@ class Spooled:
             self._finish(job.attempt, failure, Times(work.began - job.queued_at, self._timeout_s))
 
 
-def _asked(labeler: Labeler, requests: Sequence[Request]) -> list[Outcome]:
-    """The labeler's checked outcomes; one request that raises does not spoil a pure labeler's whole batch."""
+def asked(labeler: Labeler, requests: Sequence[Request]) -> list[Outcome]:
+    """The labeler's checked outcomes; a labeler that raises fails its requests, a pure one only those that raise."""
     try:
         outcomes = list(labeler.label(requests))
     except Exception as error:
         if labeler.info.effect == "pure" and len(requests) > 1:
-            return [outcome for request in requests for outcome in _asked(labeler, [request])]
+            return [outcome for request in requests for outcome in asked(labeler, [request])]
         return [LabelFailure(f"labeler {labeler.info.name!r} raised {error!r}", "infra")] * len(requests)
     if len(outcomes) != len(requests):
         reason = f"a labeler must answer each of {len(requests)} requests, but got {len(outcomes)} outcomes."

@@ -125,6 +125,14 @@ class Queryable(Labeler, Protocol):
         """The outcome of the attempt of that key, or None when it never happened."""
 
 
+@runtime_checkable
+class Plots(Labeler, Protocol):
+    """A labeler that can draw its answers itself."""
+
+    def plot(self, sample: Sample, label: Label, path: Path) -> None:
+        """Draw a sample with its label as PNG."""
+
+
 @dataclass(frozen=True)
 class Running:
     """The host is at work on the attempt, or has it in its queue."""

@@ -30,12 +30,13 @@ class UnetParams(Params):
     """Parameters of ``unet``.
 
     ``channels``: width of each level, from full resolution down. ``coordinates``: append the axes' coordinates in
-    [-1, 1] and the distance from the centre to the input, for targets that depend on position.
+    [-1, 1] and the distance from the centre to the input; None: for field regression, where physics depends on
+    position, and not for segmentation.
     """
 
     task: Literal["segmentation", "regression"] | None = None
     channels: list[Width] = Field(default_factory=lambda: [16, 32, 48, 64], min_length=1, max_length=8)
-    coordinates: bool = False
+    coordinates: bool | None = None
 
 
 _PREDICTS_PROBABILITIES = {"classification", "segmentation"}

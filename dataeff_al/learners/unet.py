@@ -81,5 +81,6 @@ def build(params: UnetParams, context: LearnerContext) -> TorchLearner:
     grid = tuple(target.shape) if target.kind == "mask" else tuple(target.shape[1:])
     if len(shape) - 1 not in CONV or grid != shape[1:]:
         raise CapabilityError(f"learner unet must have input and target on one grid, but got {shape} and {grid}.")
-    network = Unet(shape, params.channels, task.outputs, params.coordinates)
+    positions = target.kind == "field" if params.coordinates is None else params.coordinates
+    network = Unet(shape, params.channels, task.outputs, positions)
     return make_learner(context, task, network)

@@ -25,10 +25,12 @@ class ArrayPool:
         pool.read(pool.ids()[:2])
     """
 
-    def __init__(self, columns: Columns, codec: CodecFactory, held_out: Collection[str] = ()) -> None:
-        """Check the columns; raises DataError when they break their form or carry no information."""
+    def __init__(
+        self, columns: Columns, codec: CodecFactory, held_out: Collection[str] = (), *, to_learn: bool = True
+    ) -> None:
+        """Check the columns; raises DataError when they break their form or, ``to_learn``, carry no information."""
         check_form(columns)
-        self.notes: Mapping[str, str] = check_content(columns)
+        self.notes: Mapping[str, str] = check_content(columns) if to_learn else {}
         self.columns = columns
         self._codec = codec
         self._ids = tuple(SampleId(sample_id) for sample_id in columns.ids)
@@ -92,11 +94,13 @@ class ArrayPool:
 class AnsweredArrayPool(ArrayPool):
     """An :class:`ArrayPool` whose true labels are known."""
 
-    def __init__(self, columns: Columns, codec: CodecFactory, held_out: Collection[str] = ()) -> None:
-        """Check columns and answers; raises DataError when there are no answers or fewer than two classes."""
+    def __init__(
+        self, columns: Columns, codec: CodecFactory, held_out: Collection[str] = (), *, to_learn: bool = True
+    ) -> None:
+        """Check columns and answers; raises DataError when there are no answers or, ``to_learn``, just one class."""
         if columns.target is None or columns.answers is None:
             raise DataError("an answered pool must hold answers, but got none.")
-        super().__init__(columns, codec, held_out)
+        super().__init__(columns, codec, held_out, to_learn=to_learn)
         self._target, self._answers = columns.target, columns.answers
 
     @property
@@ -109,10 +113,15 @@ class AnsweredArrayPool(ArrayPool):
         return [{self._target.name: np.array(self._answers[row])} for row in self._index(ids)]
 
 
-def array_pool(columns: Columns, codec: CodecFactory, held_out: Collection[str] = ()) -> ArrayPool:
-    """A pool of these columns: answered when they hold answers. Raises DataError when they break a rule."""
+def array_pool(
+    columns: Columns, codec: CodecFactory, held_out: Collection[str] = (), *, to_learn: bool = True
+) -> ArrayPool:
+    """A pool of these columns: answered when they hold answers. Raises DataError when they break a rule.
+
+    ``to_learn=False``: no model is trained on it, so that one constant sample or one class alone will do.
+    """
     kind = ArrayPool if columns.answers is None else AnsweredArrayPool
-    return kind(columns, codec, held_out)
+    return kind(columns, codec, held_out, to_learn=to_learn)
 
 
 def _digest(columns: Columns, held_out: Sequence[str]) -> Ref:

@@ -61,7 +61,11 @@ def count_samples(path: Path) -> int:
 
 def read_samples(path: Path, reading: Reading = AS_FOUND, limits: Limits = LIMITS) -> SampleFile:
     """Read a file as samples. Raises DataError as :func:`read_columns` does."""
-    columns = read_columns(path, reading, limits)
+    return samples_of(read_columns(path, reading, limits))
+
+
+def samples_of(columns: Columns) -> SampleFile:
+    """Columns as samples, one by one."""
     rows = {name: columns.rows(name, slice(None)) for name in columns.fields}
     names = zip(columns.ids, columns.groups, strict=True)
     samples = [

@@ -65,6 +65,12 @@ class MemoryStore:
                 record.requests[campaign, request.id] = (request.digest, expected_n + len(added))
             return Committed(n=expected_n + len(added))
 
+    def committed(self, campaign: str, request: RequestKey) -> Committed | None:
+        """What was answered to a request before, or None. Raises ConflictError."""
+        with self._record.lock:
+            found = self._record.requests.get((campaign, request.id))
+            return repeated(request, *found) if found else None
+
     def read(self, campaign: str, after: int = 0) -> Iterator[StoredEvent]:
         """Events with ``n > after``, in order. Raises NotFoundError."""
         with self._record.lock:

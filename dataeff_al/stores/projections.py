@@ -222,6 +222,13 @@ def _(event: ev.ExtraTold, stored: StoredEvent, known: Known) -> list[Change]:
     return [_attempt(stored, event.attempt, state="extra"), *booked]
 
 
+@_changes.register
+def _(event: ev.ExtraFailed, stored: StoredEvent, known: Known) -> list[Change]:
+    account = known(event.query).account
+    booked = _book(stored, ("EXTRA", account, event.attempt, event.cost))
+    return [_attempt(stored, event.attempt, state="extra", reason=event.reason), *booked]
+
+
 def _waste(stored: StoredEvent, attempt: str, query: str, cost: int, reason: str, known: Known) -> list[Change]:
     facts = known(query)
     within = min(cost, facts.max_cost)
@@ -258,9 +265,11 @@ def _(event: ev.AttemptExpired, stored: StoredEvent, _: Known) -> list[Change]:
 
 @_changes.register
 def _(event: ev.AttemptUnknown, stored: StoredEvent, _: Known) -> list[Change]:
+    """A query that was withdrawn, or answered by another attempt, stays what it is."""
+    leased = {"campaign": stored.campaign, "query": event.query, "state": "leased"}
     return [
-        _attempt(stored, event.attempt, state="unknown"),
-        _query(stored, event.query, state="outcome_unknown"),
+        _attempt(stored, event.attempt, state="unknown", reason=event.reason),
+        Update("queries", leased, {"state": "outcome_unknown"}),
     ]
 
 

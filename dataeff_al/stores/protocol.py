@@ -53,6 +53,12 @@ class Store(Protocol):
         not the newest, or when the request id was used with other content.
         """
 
+    def committed(self, campaign: str, request: RequestKey) -> Committed | None:
+        """What was answered to a request before, or None.
+
+        Raises :class:`~dataeff_al.errors.ConflictError` when its id was used with other content.
+        """
+
     def read(self, campaign: str, after: int = 0) -> Iterator[StoredEvent]:
         """Events with ``n > after``, in order. Raises :class:`~dataeff_al.errors.NotFoundError`."""
 

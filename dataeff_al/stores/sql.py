@@ -80,6 +80,12 @@ class SqlStore:
         self._probe("append.committed")
         return Committed(n=end + len(events))
 
+    def committed(self, campaign: str, request: RequestKey) -> Committed | None:
+        """What was answered to a request before, or None. Raises ConflictError."""
+        with self._session.reading() as connection:
+            found = statements.answered(connection, campaign, request.id)
+        return repeated(request, *found) if found else None
+
     def read(self, campaign: str, after: int = 0) -> Iterator[StoredEvent]:
         """Events with ``n > after``, in order, each checked against the chain of digests.
 

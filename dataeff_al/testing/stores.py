@@ -17,7 +17,7 @@ from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import ConflictError, LockedError, NotFoundError, RecordError
 from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import Inspected, fsck
-from dataeff_al.stores.protocol import Blobs, RequestKey, StoredEvent
+from dataeff_al.stores.protocol import Blobs, Committed, RequestKey, StoredEvent
 from dataeff_al.testing.logs import Story, told_story
 
 Open = Callable[[], Inspected]
@@ -130,12 +130,17 @@ def a_request_is_done_once(open_store: Open) -> None:
     """The same request again gives the first answer, other content under its id is refused; also after reopening."""
     store = open_store()
     request = RequestKey("r1", "content")
+    assert store.committed("c", request) is None, "a new request must not be known."
     first = store.append("c", Story().begin(), 0, store.epoch, request)
+    assert store.committed("c", RequestKey("r2", "content")) is None, "another request must not be known."
     append_all(store, "c", [ev.Paused(cause="user", reason="lunch")])
     for reopened in (False, True):
         if reopened:
             store.close()
             store = open_store()
+        assert store.committed("c", request) == Committed(first.n, replayed=True), "an answered request must be known."
+        other = RequestKey("r1", "other")
+        _refused(ConflictError, "asking for a request with other content", partial(store.committed, "c", other))
         again = store.append("c", Story().begin(), 0, store.epoch, request)
         assert (again.n, again.replayed) == (first.n, True), "a repeated request must give its first answer."
         other = RequestKey("r1", "other")

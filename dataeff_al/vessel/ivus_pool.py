@@ -1,4 +1,4 @@
-"""The pool ``ivus_sections``: sections drawn from a shape model of real frames; a run of real frames kept for the test."""
+"""The pool ``ivus_sections``: drawn from a shape model of real frames, a run of which is kept for the test."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -39,7 +39,7 @@ class Inclusion:
     relative: bool = False
 
     def covers(self, theta: np.ndarray, depth_mm: np.ndarray, wall_mm: np.ndarray) -> np.ndarray:
-        """Which points, given by angle, depth below the lumen and wall thickness there, lie inside (any shape, bool)."""
+        """Which points, by angle, depth below the lumen and wall thickness there, lie inside (any shape, bool)."""
         depth = depth_mm / wall_mm if self.relative else depth_mm
         turn = (theta - self.angle + np.pi) % (2 * np.pi) - np.pi
         u = np.abs(turn / self.half_width)

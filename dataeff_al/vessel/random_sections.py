@@ -55,7 +55,9 @@ def modes_shape(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def _modes(rng: np.random.Generator, sizes: Sequence[float], theta: np.ndarray) -> np.ndarray:
     phases = rng.uniform(0, 2 * np.pi, len(sizes))
     heights = rng.normal(0, 1, len(sizes)) * np.asarray(sizes)
-    return np.sum([a * np.cos((k + 1) * theta - p) for k, (a, p) in enumerate(zip(heights, phases, strict=True))], axis=0)
+    return np.sum(
+        [a * np.cos((k + 1) * theta - p) for k, (a, p) in enumerate(zip(heights, phases, strict=True))], axis=0
+    )
 
 
 def _soft_clip(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from dataeff_al.vessel.tissues import SOLID, TISSUES
 
 @dataclass(frozen=True)
 class VesselSection:
-    """Contours from inside out (lumen first, outer boundary last), a tissue for each layer between two of them, regions.
+    """Contours from inside out (lumen first, outer boundary last), a tissue for each layer between them, regions.
 
     ``contours_mm``: ``(k, 2)`` arrays, each joined by a periodic cubic spline; a repeated end point is dropped.
     ``layers``: one tissue name fewer than contours. ``regions``: ``(tissue, polygon_mm)`` pairs, painted in order over
@@ -93,7 +94,7 @@ def _check_nesting(contours: Sequence[Contour]) -> None:
     for i, contour in enumerate(contours):
         if crosses_itself(contour.dense):
             raise GeometryError(f"a contour must not cross itself, but got a crossing in contour {i}.")
-    for i, (a, b) in enumerate(zip(contours, contours[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(contours)):
         if cross_each_other(a.dense, b.dense):
             raise GeometryError(f"contours must not meet, but got contours {i} and {i + 1} that do.")
         if inside(b.dense[:1], a.dense)[0]:
@@ -108,4 +109,6 @@ def _check_regions(regions: Sequence[tuple[str, np.ndarray]], lumen: Contour, ou
             raise GeometryError(f"a region must not cross itself, but got a crossing in region {i} ({name}).")
         out = not inside(polygon, outer.dense).all() or inside(polygon, lumen.dense).any()
         if out or inside(lumen.dense[:1], polygon)[0] or signed_area(polygon) <= 0:
-            raise GeometryError(f"a region must lie between lumen and outer contour, but got region {i} ({name}) outside.")
+            raise GeometryError(
+                f"a region must lie between lumen and outer contour, but got region {i} ({name}) outside."
+            )

@@ -131,5 +131,3 @@ def _sentence(what: str, value: float, low: float, high: float, unit: str) -> st
 
 def _widened(values: Sequence[float]) -> tuple[float, float]:
     return min(values) * (1 - SLACK), max(values) * (1 + SLACK)
-
-

@@ -4,13 +4,25 @@ A block row is a matrix ``(rows, width)`` of lanes, ``[D | the rest]`` with the 
 Eliminating it turns it into ``[R | R^-T rest]`` with ``D = R^T R``.
 """
 
+import numpy as np
 from numba import njit
 
 from labelers.fem_stress.simd import load, splat, sqrt, store
 
 
 @njit(inline="always")
-def _tile24(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _tile24(
+    c: np.ndarray,
+    c_at: int,
+    ld_c: int,
+    a: np.ndarray,
+    a_at: int,
+    ld_a: int,
+    b: np.ndarray,
+    b_at: int,
+    ld_b: int,
+    count: int,
+) -> None:
     """``C[0:2, 0:4] -= sum_k A[k, 0:2]^T B[k, 0:4]`` with eight sums held in registers."""
     s00, s01, s02, s03 = load(c, c_at), load(c, c_at + 1), load(c, c_at + 2), load(c, c_at + 3)
     low = c_at + ld_c
@@ -33,7 +45,18 @@ def _tile24(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count):  # type: ignore
 
 
 @njit(inline="always")
-def _tile22(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _tile22(
+    c: np.ndarray,
+    c_at: int,
+    ld_c: int,
+    a: np.ndarray,
+    a_at: int,
+    ld_a: int,
+    b: np.ndarray,
+    b_at: int,
+    ld_b: int,
+    count: int,
+) -> None:
     low = c_at + ld_c
     s00, s01, s10, s11 = load(c, c_at), load(c, c_at + 1), load(c, low), load(c, low + 1)
     for _ in range(count):
@@ -48,11 +71,25 @@ def _tile22(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count):  # type: ignore
 
 
 @njit(cache=True)
-def subtract_product(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count, rows, columns, upper):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def subtract_product(
+    c: np.ndarray,
+    c_at: int,
+    ld_c: int,
+    a: np.ndarray,
+    a_at: int,
+    ld_a: int,
+    b: np.ndarray,
+    b_at: int,
+    ld_b: int,
+    count: int,
+    rows: int,
+    columns: int,
+    upper: bool,
+) -> None:
     """``C -= A^T B`` for even ``rows`` and ``columns``; ``upper``: only tiles on and above the diagonal.
 
-    ``C`` is ``(rows, columns)``, ``A`` ``(count, rows)``, ``B`` ``(count, columns)``, each given by its array, the entry
-    of its first element and its leading dimension.
+    ``C`` is ``(rows, columns)``, ``A`` ``(count, rows)``, ``B`` ``(count, columns)``, each given by its array, the
+    entry of its first element and its leading dimension.
     """
     column = 0
     while column + 4 <= columns:
@@ -68,7 +105,7 @@ def subtract_product(c, c_at, ld_c, a, a_at, ld_a, b, b_at, ld_b, count, rows, c
 
 
 @njit(cache=True)
-def eliminate(m, at, ld, rows, columns):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def eliminate(m: np.ndarray, at: int, ld: int, rows: int, columns: int) -> None:
     """Factor the leading ``(rows, rows)`` block in place and apply it to the columns behind it; both even.
 
     Rows are done in pairs: subtract what the rows above contribute, then the two-row pivot itself.
@@ -92,7 +129,29 @@ def eliminate(m, at, ld, rows, columns):  # type: ignore[no-untyped-def] # noqa:
 
 
 @njit(cache=True)
-def back_substitute(m, at, ld, rows, x, x_at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def solve_symmetric(m: np.ndarray, at: int, ld: int, rows: int, load_at: int, x: np.ndarray, x_at: int) -> None:
+    """Solve the block ``(rows, rows)``, which need not be positive definite, for its column ``load_at``, into ``x``.
+
+    Far from equilibrium the load's stiffness can make the freely turning ring's matrix indefinite; LDL^T does not mind.
+    """
+    for k in range(rows):
+        top = at + k * ld
+        inverse = splat(1.0) / load(m, top + k)
+        for i in range(k + 1, rows):
+            factor = load(m, top + i) * inverse
+            row = at + i * ld
+            for j in range(i, rows):
+                store(m, row + j, load(m, row + j) - factor * load(m, top + j))
+            store(m, row + load_at, load(m, row + load_at) - factor * load(m, top + load_at))
+    for i in range(rows - 1, -1, -1):
+        total = load(m, at + i * ld + load_at)
+        for j in range(i + 1, rows):
+            total = total - load(m, at + i * ld + j) * load(x, x_at + j)
+        store(x, x_at + i, total / load(m, at + i * ld + i))
+
+
+@njit(cache=True)
+def back_substitute(m: np.ndarray, at: int, ld: int, rows: int, x: np.ndarray, x_at: int) -> None:
     """Solve ``R x = x`` in place for the factored leading block."""
     for i in range(rows - 1, -1, -1):
         total = load(x, x_at + i)
@@ -102,7 +161,9 @@ def back_substitute(m, at, ld, rows, x, x_at):  # type: ignore[no-untyped-def] #
 
 
 @njit(cache=True)
-def subtract_rows(m, at, ld, rows, columns, x, x_at, y, y_at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def subtract_rows(
+    m: np.ndarray, at: int, ld: int, rows: int, columns: int, x: np.ndarray, x_at: int, y: np.ndarray, y_at: int
+) -> None:
     """``y -= M x`` for ``M`` ``(rows, columns)``."""
     for i in range(rows):
         total = load(y, y_at + i)

@@ -8,8 +8,8 @@ from dataeff_al.errors import GeometryError
 from dataeff_al.vessel.raster import pixel_centres
 from labelers.fem_stress.from_section import SectionMesh
 from labelers.fem_stress.locate import fields_at, locate
-from labelers.fem_stress.stress import channels_of, linear_stress
-from labelers.fem_stress.workspace import Answer
+from labelers.fem_stress.stress import cauchy_stress, channels_of
+from labelers.fem_stress.problem import Answer
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class StressField:
         """
         points = _checked(points_mm)
         found, where = locate(self.mesh.nodes, self.mesh.centre, points, False)
-        _, gradient, pressure = fields_at(self.mesh.nodes, self.answer.u, self.answer.pressure, found, where)
-        return linear_stress(gradient, pressure, self._shear(found, where))
+        _, gradient, pressure, normal = fields_at(self.mesh.nodes, self.answer.u, self.answer.pressure, found, where)
+        return cauchy_stress(gradient, pressure, normal, self._moduli(found, where))
 
     def displacement_at(self, points_mm: np.ndarray) -> np.ndarray:
         """Displacement ``(n, 2)`` mm at points ``(n, 2)`` of the undeformed section; NaN outside tissue."""
@@ -44,11 +44,11 @@ class StressField:
         points = np.stack(np.broadcast_arrays(x[None], y[:, None]), axis=-1).reshape(-1, 2)
         return channels_of(self.stress_at(points), points, self.mesh.centre).reshape(3, *shape)
 
-    def _shear(self, found: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Shear modulus of the Gauss point nearest to each point."""
+    def _moduli(self, found: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Moduli ``(k, n)`` of the Gauss point nearest to each point."""
         nearest = np.clip(np.rint(where / np.sqrt(0.6)), -1, 1).astype(int) + 1
         law = self.mesh.law_of[found[:, 0], found[:, 1], nearest[:, 0] * 3 + nearest[:, 1]]
-        return np.array([law.shear_kpa for law in self.mesh.laws])[law]
+        return np.array([one.moduli for one in self.mesh.laws]).T[:, law]
 
 
 def _checked(points_mm: np.ndarray) -> np.ndarray:

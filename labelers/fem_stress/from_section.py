@@ -23,6 +23,11 @@ class SectionMesh:
     laws: tuple[Law, ...]
     law_of: np.ndarray
 
+    @property
+    def moduli(self) -> np.ndarray:
+        """Moduli ``(around, radial, k, 9)`` at the Gauss points."""
+        return np.moveaxis(np.array([law.moduli for law in self.laws])[self.law_of], -1, 2)
+
 
 def mesh_section(section: VesselSection, settings: StressSettings) -> SectionMesh:
     """The mapped polar mesh of a section.
@@ -34,7 +39,9 @@ def mesh_section(section: VesselSection, settings: StressSettings) -> SectionMes
     centre = section.centre
     for i, contour in enumerate(section.contours):
         if not contour.is_star(centre):
-            raise GeometryError(f"contours must be star-shaped about the lumen's centroid, but got contour {i}, which folds.")
+            raise GeometryError(
+                f"contours must be star-shaped about the lumen's centroid, but got contour {i}, which folds."
+            )
     borders = np.stack([c.radius(node_angles(settings.mesh[1]), centre) for c in section.contours])
     names = list(section.layers)
     if settings.outer == "adventitia":

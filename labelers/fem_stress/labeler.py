@@ -10,6 +10,7 @@ from dataeff_al.errors import DataError, GeometryError
 from dataeff_al.labeling.types import Label, LabelerContext, LabelerInfo, LabelFailure, Outcome, Request, Times
 from dataeff_al.samples.types import Sample, TargetSpec
 from labelers.fem_stress.from_mask import MaskCase, prepare_mask, stress_map
+from labelers.fem_stress.problem import Answer
 from labelers.fem_stress.settings import StressSettings
 from labelers.fem_stress.spec import FemStressParams
 from labelers.fem_stress.spec_settings import settings_of
@@ -34,11 +35,15 @@ class FemStressLabeler:
         """Raises DataError when the pool has no field ``mask`` of class codes."""
         field = context.pool.spec.fields.get("mask")
         if field is None or field.kind != "codes" or len(field.shape) != 2:
-            raise DataError(f"fem_stress must get samples with a mask (h, w), but got {list(context.pool.spec.fields)!r}.")
+            raise DataError(
+                f"fem_stress must get samples with a mask (h, w), but got {list(context.pool.spec.fields)!r}."
+            )
         self._settings: StressSettings = settings_of(params)
         self._rows = [CHANNELS.index(name) for name in params.channels]
         self._pixel_size_mm = field.pixel_size_mm
-        target = TargetSpec("stress", "field", (len(self._rows), *field.shape), channels=tuple(params.channels), unit="kPa")
+        target = TargetSpec(
+            "stress", "field", (len(self._rows), *field.shape), channels=tuple(params.channels), unit="kPa"
+        )
         self.info = LabelerInfo(
             name="fem_stress",
             version=VERSION,
@@ -56,9 +61,7 @@ class FemStressLabeler:
         cases = [self._prepared(request.sample) for request in batch]
         good = [case for case in cases if isinstance(case, MaskCase)]
         answers = iter(solve_problems([case.problem for case in good])) if good else iter(())
-        outcomes: list[Outcome] = []
-        for case in cases:
-            outcomes.append(case if isinstance(case, LabelFailure) else self._label(case, stress_map(case, next(answers))))
+        outcomes = [case if isinstance(case, LabelFailure) else self._label(case, next(answers)) for case in cases]
         share = max(len(good), 1)
         times = Times(work_s=(time.perf_counter() - started) / share, cpu_s=(time.process_time() - cpu) / share)
         return [_timed(outcome, times) for outcome in outcomes]
@@ -76,10 +79,13 @@ class FemStressLabeler:
             raise DataError(f"pixel_size_mm must lie within 0.0001 and 10, but got {size!r}.")
         return size
 
-    def _label(self, case: MaskCase, stress: np.ndarray | None) -> Outcome:
-        if stress is None or not np.isfinite(stress[:, case.valid]).all():
-            return LabelFailure("the solve must give finite stress in all tissue, but got a folded mesh or NaN.", "refused")
-        return Label({"stress": stress[self._rows].astype(np.float32)}, case.valid)
+    def _label(self, case: MaskCase, answer: Answer) -> Outcome:
+        if answer.reason:
+            return LabelFailure(answer.reason, "refused")
+        stress = stress_map(case, answer)[self._rows].astype(np.float32)
+        if not np.isfinite(stress[:, case.valid]).all():
+            return LabelFailure("stress must be finite in all tissue, but got NaN.", "refused")
+        return Label({"stress": stress}, case.valid)
 
 
 def _timed(outcome: Outcome, times: Times) -> Outcome:

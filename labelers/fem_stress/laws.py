@@ -40,6 +40,11 @@ class LinearElastic:
         """kappa = E / (3 (1 - 2 nu))."""
         return self.youngs_modulus_kpa / (3 * (1 - 2 * self.poisson_ratio))
 
+    @property
+    def moduli(self) -> tuple[float, ...]:
+        """What the solver interpolates: shear and bulk modulus, kPa."""
+        return self.shear_kpa, self.bulk_kpa
+
 
 @dataclass(frozen=True)
 class MooneyRivlin:
@@ -67,6 +72,11 @@ class MooneyRivlin:
     def bulk_kpa(self) -> float:
         """The penalty that keeps the volume."""
         return PENALTY * self.shear_kpa
+
+    @property
+    def moduli(self) -> tuple[float, ...]:
+        """What the solver interpolates: c1 and d1 in kPa, d2, bulk modulus in kPa."""
+        return self.c1_kpa, self.d1_kpa, self.d2, self.bulk_kpa
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,11 @@ class NeoHookean:
     def bulk_kpa(self) -> float:
         """The penalty that keeps the volume."""
         return PENALTY * self.shear_kpa
+
+    @property
+    def moduli(self) -> tuple[float, ...]:
+        """What the solver interpolates: c1 and d1 in kPa, d2, bulk modulus in kPa."""
+        return self.c1_kpa, self.d1_kpa, self.d2, self.bulk_kpa
 
 
 Law = LinearElastic | NeoHookean | MooneyRivlin

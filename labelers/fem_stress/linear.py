@@ -5,16 +5,24 @@ the element leaves a positive definite matrix in the displacement alone that doe
 (Q2/P-1, Boffi, Brezzi and Fortin, Mixed Finite Element Methods, section 8.6).
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
 
-from labelers.fem_stress.reference import ANGULAR, EDGE_PRODUCT, EDGE_SHAPE, EDGE_SLOPE, GAUSS_WEIGHT
-from labelers.fem_stress.reference import RADIAL, SHAPE, SLOPE, WEIGHT
+from labelers.fem_stress.reference import (
+    ANGULAR,
+    EDGE_PRODUCT,
+    EDGE_SHAPE,
+    EDGE_SLOPE,
+    GAUSS_WEIGHT,
+    RADIAL,
+    SHAPE,
+    SLOPE,
+    WEIGHT,
+)
 from labelers.fem_stress.ring import KE, clear, close_column, scatter, solve_ring
 from labelers.fem_stress.simd import least, load, splat, sqrt, store
-
 
 X: Final = 0
 GRAD: Final = 18
@@ -30,7 +38,7 @@ OUTER: Final = np.array([5, 2, 8])
 
 
 @njit(cache=True)
-def gather(nodes, e, k, columns, radial, work):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def gather(nodes: np.ndarray, e: int, k: int, columns: int, radial: int, work: np.ndarray) -> None:
     """Copy the element's nine points from ``nodes`` ``(2 columns, 2 radial + 1, 2)``."""
     for a in range(9):
         here = (((2 * e + ANGULAR[a]) % (2 * columns)) * (2 * radial + 1) + 2 * k + RADIAL[a]) * 2
@@ -39,7 +47,7 @@ def gather(nodes, e, k, columns, radial, work):  # type: ignore[no-untyped-def] 
 
 
 @njit(cache=True)
-def gradients(work, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def gradients(work: np.ndarray, g: int) -> Any:
     """Shape gradients at Gauss point ``g`` into GRAD; returns the Jacobian determinant."""
     a = b = c = d = splat(0.0)
     for n in range(9):
@@ -57,7 +65,7 @@ def gradients(work, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
 
 
 @njit(cache=True)
-def pressure_terms(work, g, weight, kappa):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def pressure_terms(work: np.ndarray, g: int, weight: Any, kappa: Any) -> None:
     """Add the point's share to C = int psi grad N and M = int psi psi / kappa, psi = 1, x - xc, y - yc."""
     px = py = splat(0.0)
     for n in range(9):
@@ -79,7 +87,7 @@ def pressure_terms(work, g, weight, kappa):  # type: ignore[no-untyped-def] # no
 
 
 @njit(cache=True)
-def reduce_pressure(work):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def reduce_pressure(work: np.ndarray) -> None:
     """M = R^T R, C <- R^-T C, so that C^T C is the pressure's stiffness. R stays in M."""
     r00 = sqrt(load(work, M))
     r01, r02 = load(work, M + 1) / r00, load(work, M + 2) / r00
@@ -102,7 +110,7 @@ def reduce_pressure(work):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
 
 
 @njit(cache=True)
-def keep_pressure(work, pressures, at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def keep_pressure(work: np.ndarray, pressures: np.ndarray, at: int) -> None:
     """Store R^-1 R^-T C: pressure coefficients ``(3,)`` = this ``(3, 18)`` times the displacements."""
     r00, r01, r02 = load(work, M), load(work, M + 1), load(work, M + 2)
     r11, r12, r22 = load(work, M + 3), load(work, M + 4), load(work, M + 5)
@@ -115,7 +123,7 @@ def keep_pressure(work, pressures, at):  # type: ignore[no-untyped-def] # noqa: 
 
 
 @njit(cache=True)
-def shear_stiffness(work, ke):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def shear_stiffness(work: np.ndarray, ke: np.ndarray) -> None:
     """K_ab,ij = int mu (d_ij grad N_a . grad N_b + d_j N_a d_i N_b - 2/3 d_i N_a d_j N_b) + (C^T C)_ab,ij."""
     for a in range(9):
         for b in range(a, 9):
@@ -139,7 +147,7 @@ def shear_stiffness(work, ke):  # type: ignore[no-untyped-def] # noqa: ANN001, A
 
 
 @njit(cache=True)
-def push_lumen(work, pressure, ke):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def push_lumen(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
     """Add the lumen pressure's forces on the inner side: f_a = p int N_a (dy, -dx)."""
     for i in range(3):
         fx = fy = splat(0.0)
@@ -152,7 +160,7 @@ def push_lumen(work, pressure, ke):  # type: ignore[no-untyped-def] # noqa: ANN0
 
 
 @njit(cache=True)
-def rest_on_springs(work, foundation, ke):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def rest_on_springs(work: np.ndarray, foundation: float, ke: np.ndarray) -> None:
     """Add an elastic foundation on the outer side: traction = -foundation * displacement."""
     for g in range(3):
         tx = ty = splat(0.0)
@@ -170,8 +178,8 @@ def rest_on_springs(work, foundation, ke):  # type: ignore[no-untyped-def] # noq
 
 
 @njit(cache=True)
-def element(shear, bulk, at, work, ke):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Stiffness of the gathered element; ``shear`` and ``bulk`` at its nine points from ``at``. Returns least Jacobian."""
+def element(shear: np.ndarray, bulk: np.ndarray, at: int, work: np.ndarray, ke: np.ndarray) -> Any:
+    """Stiffness of the gathered element; ``shear`` and ``bulk`` at its nine points from ``at``. Least Jacobian."""
     smallest = splat(1e300)
     clear(work, C, 60)
     for g in range(9):
@@ -191,7 +199,20 @@ def element(shear, bulk, at, work, ke):  # type: ignore[no-untyped-def] # noqa: 
 
 
 @njit(cache=True)
-def solve_linear(nodes, shear, bulk, pressure, foundation, columns, radial, store_, work, ke, u, jacobian):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def solve_linear(
+    nodes: np.ndarray,
+    shear: np.ndarray,
+    bulk: np.ndarray,
+    pressure: float,
+    foundation: float,
+    columns: int,
+    radial: int,
+    store_: tuple[np.ndarray, ...],
+    work: np.ndarray,
+    ke: np.ndarray,
+    u: np.ndarray,
+    jacobian: np.ndarray,
+) -> None:
     """Displacements ``u`` of eight sections at once; ``jacobian`` gets the least determinant, <= 0 for a folded mesh.
 
     ``nodes``, ``u`` ``(2 columns, 2 radial + 1, 2)`` mm; ``shear``, ``bulk`` ``(columns, radial, 9)`` kPa at the Gauss

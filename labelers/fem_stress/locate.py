@@ -24,7 +24,17 @@ def _shapes(xi: float, eta: float, shape: np.ndarray, slope: np.ndarray) -> None
 
 
 @njit(cache=True)
-def _invert(nodes, e, k, x, y, start_xi, start_eta, shape, slope):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _invert(
+    nodes: np.ndarray,
+    e: int,
+    k: int,
+    x: float,
+    y: float,
+    start_xi: float,
+    start_eta: float,
+    shape: np.ndarray,
+    slope: np.ndarray,
+) -> tuple[float, float]:
     """Reference coordinates of a point in element (e, k) by Newton's method, which may leave the element."""
     lines = nodes.shape[0]
     xi, eta = start_xi, start_eta
@@ -82,10 +92,16 @@ def locate(nodes: np.ndarray, centre: np.ndarray, points: np.ndarray, clamp: boo
 
 
 @njit(cache=True)
-def fields_at(nodes, u, pressure, found, where):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Displacement ``(n, 2)``, its gradient ``(n, 2, 2)`` du_i/dX_j and the pressure ``(n,)``; NaN where not found."""
+def fields_at(
+    nodes: np.ndarray, u: np.ndarray, pressure: np.ndarray, found: np.ndarray, where: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Displacement ``(n, 2)``, gradient ``(n, 2, 2)`` du_i/dX_j, pressure ``(n,)``, normal of ring lines ``(n, 2)``.
+
+    NaN where not found.
+    """
     count, lines = len(found), nodes.shape[0]
     move, grad, p = np.full((count, 2), np.nan), np.full((count, 2, 2), np.nan), np.full(count, np.nan)
+    normal = np.full((count, 2), np.nan)
     shape, slope = np.zeros(9), np.zeros((9, 2))
     for n in range(count):
         e, k = found[n]
@@ -106,14 +122,16 @@ def fields_at(nodes, u, pressure, found, where):  # type: ignore[no-untyped-def]
             move[n, i] = value[i]
             grad[n, i, 0] = (local[i, 0] * jacobian[1, 1] - local[i, 1] * jacobian[1, 0]) / det
             grad[n, i, 1] = (local[i, 1] * jacobian[0, 0] - local[i, 0] * jacobian[0, 1]) / det
+        length = np.hypot(jacobian[0, 1], jacobian[1, 1])
+        normal[n, 0], normal[n, 1] = jacobian[1, 1] / length, -jacobian[0, 1] / length
         middle = nodes[(2 * e + 1) % lines, 2 * k + 1]
         q = pressure[e, k]
         p[n] = q[0] + q[1] * (position[0] - middle[0]) + q[2] * (position[1] - middle[1])
-    return move, grad, p
+    return move, grad, p, normal
 
 
 @njit(cache=True)
-def element_pressures(reduced, u):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def element_pressures(reduced: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Pressure coefficients ``(columns, radial, 3)`` from the kept ``(columns, radial, 3, 18)`` and displacements."""
     columns, radial = reduced.shape[:2]
     lines = u.shape[0]

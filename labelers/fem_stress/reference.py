@@ -29,7 +29,9 @@ def shapes_at(xi: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shapes ``(n, 9)`` and derivatives ``(n, 9, 2)`` by (xi, eta) in local node order."""
     (radial, radial_slope), (angular, angular_slope) = line_shapes(xi), line_shapes(eta)
     shapes = radial[:, RADIAL] * angular[:, ANGULAR]
-    slopes = np.stack([radial_slope[:, RADIAL] * angular[:, ANGULAR], radial[:, RADIAL] * angular_slope[:, ANGULAR]], -1)
+    slopes = np.stack(
+        [radial_slope[:, RADIAL] * angular[:, ANGULAR], radial[:, RADIAL] * angular_slope[:, ANGULAR]], -1
+    )
     return shapes, slopes
 
 

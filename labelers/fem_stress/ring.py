@@ -11,9 +11,10 @@ Storage (lanes): ``ring`` ``(columns, n, 3 n + 2)`` with rows ``[own | next | li
 n = 2 (2 radial + 1) unknowns on a line, m = 2 (radial + 1) on a middle line.
 """
 
+import numpy as np
 from numba import njit
 
-from labelers.fem_stress.blocks import back_substitute, eliminate, subtract_product, subtract_rows
+from labelers.fem_stress.blocks import back_substitute, eliminate, solve_symmetric, subtract_product, subtract_rows
 from labelers.fem_stress.simd import load, splat, store
 
 KE = 20
@@ -21,7 +22,7 @@ KE = 20
 
 
 @njit(cache=True)
-def clear(a, at, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def clear(a: np.ndarray, at: int, count: int) -> None:
     """Set ``count`` entries to zero."""
     zero = splat(0.0)
     for i in range(count):
@@ -29,7 +30,7 @@ def clear(a, at, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
 
 
 @njit(cache=True)
-def add_block(c, at, ld, ke, row, column, rows, columns):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def add_block(c: np.ndarray, at: int, ld: int, ke: np.ndarray, row: int, column: int, rows: int, columns: int) -> None:
     """Add part of the element's matrix to a block."""
     for i in range(rows):
         for j in range(columns):
@@ -38,7 +39,9 @@ def add_block(c, at, ld, ke, row, column, rows, columns):  # type: ignore[no-unt
 
 
 @njit(cache=True)
-def add_transposed(c, at, ld, ke, row, column, rows, columns):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def add_transposed(
+    c: np.ndarray, at: int, ld: int, ke: np.ndarray, row: int, column: int, rows: int, columns: int
+) -> None:
     """Add the transpose of part of the element's matrix to a block."""
     for i in range(rows):
         for j in range(columns):
@@ -47,7 +50,16 @@ def add_transposed(c, at, ld, ke, row, column, rows, columns):  # type: ignore[n
 
 
 @njit(cache=True)
-def scatter(ke, e, k, columns, radial, ring, middles, centres):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def scatter(
+    ke: np.ndarray,
+    e: int,
+    k: int,
+    columns: int,
+    radial: int,
+    ring: np.ndarray,
+    middles: np.ndarray,
+    centres: np.ndarray,
+) -> None:
     """Eliminate the element's centre and add the rest to the blocks of its middle line and its two lines."""
     n, m = 4 * radial + 2, 2 * radial + 2
     wide, mwide = 3 * n + 2, m + 2 * n + 2
@@ -74,7 +86,7 @@ def scatter(ke, e, k, columns, radial, ring, middles, centres):  # type: ignore[
 
 
 @njit(cache=True)
-def close_column(e, columns, radial, ring, middles):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def close_column(e: int, columns: int, radial: int, ring: np.ndarray, middles: np.ndarray) -> None:
     """Eliminate the middle line of column ``e``, then line ``e`` itself, which is complete now (but for line 0)."""
     n, m = 4 * radial + 2, 2 * radial + 2
     wide, mwide = 3 * n + 2, m + 2 * n + 2
@@ -101,7 +113,7 @@ def close_column(e, columns, radial, ring, middles):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def hold(ring, wide, n, unknown):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def hold(ring: np.ndarray, wide: int, n: int, unknown: int) -> None:
     """Fix one unknown of line 0 at zero."""
     zero = splat(0.0)
     for i in range(n):
@@ -112,7 +124,9 @@ def hold(ring, wide, n, unknown):  # type: ignore[no-untyped-def] # noqa: ANN001
 
 
 @njit(cache=True)
-def solve_ring(columns, radial, ring, middles, centres, free, u):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def solve_ring(
+    columns: int, radial: int, ring: np.ndarray, middles: np.ndarray, centres: np.ndarray, free: bool, u: np.ndarray
+) -> None:
     """Solve line 0, then all lines, middle lines and centres into ``u`` ``(2 columns, 2 radial + 1, 2)``.
 
     ``free``: no support but three unknowns of line 0 that stop rigid motion: the outermost node, and the innermost
@@ -124,25 +138,21 @@ def solve_ring(columns, radial, ring, middles, centres, free, u):  # type: ignor
         hold(ring, wide, n, n - 2)
         hold(ring, wide, n, n - 1)
         hold(ring, wide, n, 1)
-    eliminate(ring, 0, wide, n, wide)
-    for e in range(columns, 0, -1):
-        line = e % columns
+    solve_symmetric(ring, 0, wide, n, 3 * n, u, 0)
+    for line in range(columns - 1, 0, -1):
         at, x = line * n * wide, 2 * line * n
         for i in range(n):
             store(u, x + i, load(ring, at + i * wide + 3 * n))
-        if line:
-            subtract_rows(ring, at + 2 * n, wide, n, n, u, 0, u, x)
-            if line < columns - 1:
-                subtract_rows(ring, at + n, wide, n, n, u, x + 2 * n, u, x)
+        subtract_rows(ring, at + 2 * n, wide, n, n, u, 0, u, x)
+        if line < columns - 1:
+            subtract_rows(ring, at + n, wide, n, n, u, x + 2 * n, u, x)
         back_substitute(ring, at, wide, n, u, x)
-        if e == columns:
-            continue
-        solve_column(e, columns, radial, middles, centres, u)
+        solve_column(line, columns, radial, middles, centres, u)
     solve_column(0, columns, radial, middles, centres, u)
 
 
 @njit(cache=True)
-def solve_column(e, columns, radial, middles, centres, u):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def solve_column(e: int, columns: int, radial: int, middles: np.ndarray, centres: np.ndarray, u: np.ndarray) -> None:
     """Middle line and centres of column ``e`` from its two lines. The free entries of ``u``'s middle line hold both."""
     n, m = 4 * radial + 2, 2 * radial + 2
     mwide = m + 2 * n + 2

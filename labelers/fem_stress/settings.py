@@ -68,7 +68,9 @@ class StressSettings:
             raise GeometryError(f"tissues must be some of {', '.join(SOLID)}, but got {list(self.tissues)!r}.")
         linear = {name for name, law in self.tissues.items() if isinstance(law, LinearElastic)}
         if linear and linear != set(self.tissues):
-            raise GeometryError(f"laws must be all linear or all hyperelastic, but got {sorted(linear)!r} linear alone.")
+            raise GeometryError(
+                f"laws must be all linear or all hyperelastic, but got {sorted(linear)!r} linear alone."
+            )
         if self.outer == "adventitia" and "adventitia" not in self.tissues:
             raise GeometryError("outer 'adventitia' must come with a law for adventitia, but got none.")
 

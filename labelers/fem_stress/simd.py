@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 (numba calls intrinsics and their generators with fixed argument lists)
 """A vector of eight doubles for numba: one lane for each of eight sections that are solved side by side.
 
 All sections share one mesh topology, so every arithmetic step of assembly, elimination and substitution is the same for
@@ -11,7 +12,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
@@ -23,7 +24,7 @@ _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _CONTRACT = ("contract",)
 
 
-class LanesType(types.Type):  # type: ignore[misc]
+class LanesType(types.Type):
     """The numba type of a vector of lanes."""
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ LANES_TYPE = LanesType()
 
 
 @register_model(LanesType)
-class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class LanesModel(models.PrimitiveModel):
     """Lanes live in one vector register."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
@@ -48,7 +49,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 
 @intrinsic
-def load(typing_context: Any, array: Any, index: Any) -> Any:
+def _load(typing_context: Any, array: Any, index: Any) -> Any:
     """Entry ``index`` of a flat array of lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -58,7 +59,7 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+def _store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     """Set entry ``index`` of a flat array of lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -69,7 +70,7 @@ def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
-def splat(typing_context: Any, value: Any) -> Any:
+def _splat(typing_context: Any, value: Any) -> Any:
     """The same number in every lane."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -78,6 +79,12 @@ def splat(typing_context: Any, value: Any) -> Any:
         return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
     return LANES_TYPE(types.float64), generate
+
+
+# To a type checker these are values of any type: it cannot know a numba intrinsic's calling form.
+load: Any = _load
+store: Any = _store
+splat: Any = _splat
 
 
 def _unary(name: str) -> Any:
@@ -92,13 +99,13 @@ def _unary(name: str) -> Any:
     return function
 
 
-sqrt = _unary("llvm.sqrt")
-exp = _unary("llvm.exp")
-log = _unary("llvm.log")
+sqrt: Any = _unary("llvm.sqrt")
+exp: Any = _unary("llvm.exp")
+log: Any = _unary("llvm.log")
 
 
 @intrinsic
-def least(typing_context: Any, a: Any, b: Any) -> Any:
+def _least(typing_context: Any, a: Any, b: Any) -> Any:
     """The smaller of two, lane by lane."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -108,13 +115,17 @@ def least(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def greatest(typing_context: Any, a: Any, b: Any) -> Any:
+def _greatest(typing_context: Any, a: Any, b: Any) -> Any:
     """The larger of two, lane by lane."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
 
     return LANES_TYPE(LANES_TYPE, LANES_TYPE), generate
+
+
+least: Any = _least
+greatest: Any = _greatest
 
 
 def _binary(emit: Callable[[Any, Any, Any], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Buffers for a mesh, made once a process, and the call into the compiled solver."""
+"""Buffers for a mesh, made once a process, and the calls into the compiled solvers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,30 +6,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from labelers.fem_stress.linear import SCRATCH, solve_linear
+from labelers.fem_stress.hyperelastic import HYPER_SCRATCH
+from labelers.fem_stress.linear import solve_linear
 from labelers.fem_stress.locate import element_pressures
+from labelers.fem_stress.newton import NewtonBuffers, newton
+from labelers.fem_stress.problem import Answer, Problem
 from labelers.fem_stress.ring import KE
 from labelers.fem_stress.simd import LANES
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One linear solve: nodes ``(2 around, 2 radial + 1, 2)`` mm; moduli ``(around, radial, 9)`` kPa at Gauss points."""
-
-    nodes: np.ndarray
-    shear: np.ndarray
-    bulk: np.ndarray
-    pressure_kpa: float
-    foundation: float = 0.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Displacements like the nodes, pressure coefficients ``(around, radial, 3)``, least Jacobian of the mesh."""
-
-    u: np.ndarray
-    pressure: np.ndarray
-    jacobian: float
+FOLDED = "the mesh must not fold, but got a least Jacobian of {:.3g}."
 
 
 class Workspace:
@@ -44,28 +29,46 @@ class Workspace:
             np.zeros(around * radial * 2 * KE * LANES),
             np.zeros(around * radial * 54 * LANES),
         )
-        self.work, self.ke = np.zeros(SCRATCH * LANES), np.zeros(18 * KE * LANES)
-        self.u, self.jacobian = np.zeros((2 * around, 2 * radial + 1, 2, LANES)), np.zeros(LANES)
+        self.work, self.ke = np.zeros(HYPER_SCRATCH * LANES), np.zeros(18 * KE * LANES)
+        self.u = np.zeros((2 * around, 2 * radial + 1, 2, LANES))
 
     def solve(self, problems: Sequence[Problem]) -> list[Answer]:
-        """Solve at most eight problems that share pressure and foundation; empty lanes repeat the first."""
+        """Solve at most eight problems that share theory, pressure and foundation; empty lanes repeat the first."""
         lanes = [*problems, *[problems[0]] * (LANES - len(problems))]
-        nodes, shear, bulk = (
-            np.ascontiguousarray(np.stack([getattr(p, name) for p in lanes], axis=-1)).reshape(-1)
-            for name in ("nodes", "shear", "bulk")
-        )
-        first = problems[0]
-        solve_linear(
-            nodes, shear, bulk, float(first.pressure_kpa), float(first.foundation), self.around, self.radial,
-            self.store, self.work, self.ke, self.u.reshape(-1), self.jacobian,
-        )  # fmt: skip
-        return [self._answer(lane) for lane in range(len(problems))]
+        nodes = interleaved([p.nodes for p in lanes])
+        return (self._linear if problems[0].linear else self._hyperelastic)(problems, lanes, nodes)
 
-    def _answer(self, lane: int) -> Answer:
+    def _linear(self, problems: Sequence[Problem], lanes: Sequence[Problem], nodes: np.ndarray) -> list[Answer]:
+        shear, bulk = (interleaved([p.moduli[:, :, i] for p in lanes]) for i in range(2))
+        jacobian = np.zeros(LANES)
+        solve_linear(
+            nodes, shear, bulk, float(problems[0].pressure_kpa), float(problems[0].foundation), self.around,
+            self.radial, self.store, self.work, self.ke, self.u.reshape(-1), jacobian,
+        )  # fmt: skip
+        return [self._linear_answer(lane, float(jacobian[lane])) for lane in range(len(problems))]
+
+    def _linear_answer(self, lane: int, jacobian: float) -> Answer:
         u = np.ascontiguousarray(self.u[..., lane])
         kept = self.store[3].reshape(self.around, self.radial, 3, 18, LANES)
         pressure = element_pressures(np.ascontiguousarray(kept[..., lane]), u)
-        return Answer(u, pressure, float(self.jacobian[lane]))
+        return Answer(u, pressure, _reason(jacobian, u))
+
+    def _hyperelastic(self, problems: Sequence[Problem], lanes: Sequence[Problem], nodes: np.ndarray) -> list[Answer]:
+        moduli = interleaved([p.moduli for p in lanes])
+        buffers = NewtonBuffers(self.around, self.radial, self.store, self.work, self.ke)
+        answers = newton(buffers, nodes, moduli, problems[0].pressure_kpa, problems[0].foundation)
+        return answers[: len(problems)]
+
+
+def interleaved(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Equal arrays as one flat array of lanes."""
+    return np.ascontiguousarray(np.stack(arrays, axis=-1), dtype=np.float64).reshape(-1)
+
+
+def _reason(jacobian: float, u: np.ndarray) -> str | None:
+    if not jacobian > 0:
+        return FOLDED.format(jacobian)
+    return None if np.isfinite(u).all() else "displacements must be finite, but got NaN."
 
 
 @lru_cache(maxsize=4)
@@ -76,6 +79,6 @@ def workspace(radial: int, around: int) -> Workspace:
 
 def solve_problems(problems: Sequence[Problem]) -> list[Answer]:
     """Solve any number of problems on one mesh topology, eight at a time, in order."""
-    around, radial = problems[0].shear.shape[:2]
+    around, radial = problems[0].moduli.shape[:2]
     space = workspace(radial, around)
     return [a for i in range(0, len(problems), LANES) for a in space.solve(problems[i : i + LANES])]

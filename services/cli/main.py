@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import typer
 
-from services.cli import checking, installation, running
+from services.cli import answering, checking, installation, labelling, models, running
 from services.cli.failures import exit_code_of
 
-_GROUPS = (running, checking, installation)
+_GROUPS = (running, checking, labelling, answering, models, installation)
 # typer swallows Ctrl-C and hands this code on instead.
 _TYPER_INTERRUPTED = 130
 

@@ -9,7 +9,7 @@ from dataeff_al.samplers.diversity import spread
 from dataeff_al.samplers.kmeans import kmeans, nearest
 from dataeff_al.samplers.latent import squared_distances
 from dataeff_al.samplers.protocol import SamplerContext
-from dataeff_al.testing.views import built, labelled, toy_view, with_generator
+from dataeff_al.testing.views import built, labelled, toy_view
 from dataeff_al.trainers.protocol import TrainerContext
 from dataeff_al.view import Latents
 
@@ -74,17 +74,12 @@ def test_margin_asks_where_the_two_best_classes_are_closest():
     assert [proposal.score for proposal in found] == sorted((proposal.score for proposal in found), reverse=True)
 
 
-def test_margin_with_diversity_spreads_over_latent_space():
-    view = with_generator(toy_view("class", "mlp"), "pca", latent_dim=3)
-    view = replace(view, learner=built("trainers", "standard", TrainerContext(), steps=10).fit(view, None, 0).learner)
-
-    def spread_of(diversity):
-        found = sampler("margin", diversity=diversity).propose(view, 5, np.random.default_rng(0))
-        rows = [list(view.latents.ids).index(proposal.sample) for proposal in found]
-        z = view.latents.z[rows]
-        return squared_distances(z, z)[np.triu_indices(5, 1)].mean()
-
-    assert spread_of(5) > spread_of(1)
+def test_margin_with_diversity_takes_one_uncertain_sample_of_each_cluster():
+    view = clustered_view()
+    start = replace(view, labelled=labelled(view.pool, view.pool.ids()[:2]))
+    learner = built("trainers", "standard", TrainerContext(), steps=5).fit(start, None, 0).learner
+    found = sampler("margin", diversity=7).propose(replace(view, learner=learner), 6, np.random.default_rng(0))
+    assert sorted(clusters_of(view, found)) == list(range(6))
 
 
 @settings(max_examples=40, deadline=None)

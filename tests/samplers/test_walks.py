@@ -21,9 +21,9 @@ from dataeff_al.trainers.protocol import TrainerContext
 VAE = {"latent_dim": 4, "steps": 100, "batch_size": 8, "width": 8, "precision": "float32"}
 
 
-def ready(toy, learner, generator, **params):
+def ready(toy, learner, generator, fit_steps=40, **params):
     view = with_generator(toy_view(toy, learner), generator, **params)
-    trainer = built("trainers", "standard", TrainerContext(), steps=40, batch_size=8)
+    trainer = built("trainers", "standard", TrainerContext(), steps=fit_steps, batch_size=8)
     return replace(view, learner=trainer.fit(view, None, 1).learner)
 
 
@@ -34,7 +34,7 @@ def field_view():
 
 @pytest.fixture(scope="module")
 def class_view():
-    return ready("class", "small_cnn", "conv_vae", **VAE)
+    return ready("class", "mlp", "conv_vae", fit_steps=6, **VAE)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import open_store
 from dataeff_al.stores.protocol import RequestKey
+from dataeff_al.stores.statements import PAGE
 from dataeff_al.testing.logs import Story, told_story
 from dataeff_al.testing.stores import append_all
 
@@ -93,6 +94,24 @@ def test_a_reader_sees_what_the_writer_commits_and_writes_nothing(tmp_path):
     writer.close()
 
 
+def test_a_readers_connection_itself_refuses_to_write(record):
+    reader = open_store(record, writer=False)
+    with pytest.raises(RecordError, match="readonly"), reader._session.reading() as connection:
+        connection.execute(text("UPDATE meta SET epoch = 9"))
+    assert list(reader.campaigns()) == ["c"]
+    reader.close()
+
+
+@pytest.mark.parametrize("length", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE])
+def test_a_log_longer_than_a_page_is_read_whole(tmp_path, length):
+    store = open_store(tmp_path, writer=True)
+    log = [*Story().begin(), *(ev.Extended(amount=k) for k in range(1, length - 1))]
+    store.append("c", log, 0, store.epoch)
+    for after in (0, 1, PAGE - 1, PAGE, PAGE + 1):
+        assert [stored.event for stored in store.read("c", after)] == log[after:]
+    store.close()
+
+
 def test_a_reader_of_nothing_is_told_so_and_makes_nothing(tmp_path):
     with pytest.raises(NotFoundError, match="must exist"):
         open_store(tmp_path / "no", writer=False)
@@ -159,13 +178,15 @@ def test_a_record_of_a_later_version_is_refused(record):
             open_store(record, writer=writer)
 
 
-def test_a_damaged_file_is_refused_on_opening(record):
-    path = record / "record.sqlite"
-    content = bytearray(path.read_bytes())
-    for place in range(4096, len(content), 4096):
-        content[place : place + 64] = b"\xa5" * 64
-    path.write_bytes(content)
-    with pytest.raises(CorruptError):
+def test_damage_in_a_page_that_opening_does_not_need_is_found_on_opening(record):
+    database = sqlite3.connect(record / "record.sqlite")
+    (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'blob_refs'").fetchone()
+    (size,) = database.execute("PRAGMA page_size").fetchone()
+    database.close()
+    with (record / "record.sqlite").open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
+    with pytest.raises(CorruptError, match="must be"):
         open_store(record, writer=True)
 
 

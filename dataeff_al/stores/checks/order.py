@@ -52,7 +52,7 @@ class LeaseCheck:
                     yield from self._alive(stored, attempt)
             case ev.AttemptExpired() | ev.AttemptUnknown():
                 yield from self._lapse(stored, event)
-            case ev.Told() | ev.ExtraTold() | ev.AttemptFailed() | ev.Settled():
+            case ev.Told() | ev.ExtraTold() | ev.ExtraFailed() | ev.AttemptFailed() | ev.Settled():
                 yield from self._end(stored, event.attempt, event.query)
         if isinstance(event, ev.Told | ev.DeadLettered | ev.QueryCancelled):
             self._gone.add(event.query)

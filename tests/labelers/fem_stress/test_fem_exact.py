@@ -48,9 +48,9 @@ def test_a_tube_has_the_stress_of_lame(nu):
     stress = tube(a, b, nu).stress_at(points)
     radial, hoop = lame(a, b, P, r)
     assert worst(along(stress, around), hoop) < 1e-4
-    assert np.abs(along(stress, outward) - radial).max() < 2e-3 * P
+    assert np.abs(along(stress, outward) - radial).max() < 1e-4 * P
     axial = 2 * nu * P * a**2 / (b**2 - a**2)
-    assert np.abs(stress[:, 2, 2] - axial).max() < 5e-3 * P
+    assert np.abs(stress[:, 2, 2] - axial).max() < 1e-4 * P
 
 
 def test_a_tube_widens_as_lame_says():
@@ -93,35 +93,28 @@ def test_two_layers_have_their_exact_stress_on_each_side(stiff):
         assert worst(along(field.stress_at(points), around), A + B / r**2) < 2e-3
 
 
-def jeffery_inner_hoop(a: float, b: float, e: float, p: float, theta: np.ndarray) -> np.ndarray:
-    """Hoop stress on the inner circle of an eccentric annulus under inner pressure.
-
-    Jeffery (1921) in the form of Timoshenko and Goodier, Theory of Elasticity, section 66; theta from the line through
-    the centres, on the inner circle's own centre, zero on the thick side's far end.
-    """
-    c = np.cos(theta)
-    top = b**2 * (a**2 + b**2 - e**2 - 2 * a * e * c)
-    bottom = (a**2 + b**2) * (b**2 - a**2 - e**2 - 2 * a * e * c)
-    return p * (2 * top / bottom - 1)
+def jeffery(a: float, b: float, e: float, p: float) -> float:
+    """Hoop stress at the thinnest point of the inner circle of an eccentric tube (Jeffery 1921; Roark, table 13.5)."""
+    return p * (2 * b**2 * (b**2 + a**2 - 2 * a * e - e**2) / ((a**2 + b**2) * (b**2 - a**2 - 2 * a * e - e**2)) - 1)
 
 
-def test_an_eccentric_tube_has_jefferys_hoop_stress():
-    a, b, e = 1.5, 2.25, 0.15
+@pytest.mark.parametrize("e", [0.15, 0.3])
+def test_an_eccentric_tube_has_jefferys_stress_where_it_is_thinnest_and_thickest(e):
+    a, b = 1.5, 2.25
     section = VesselSection([circle(a), circle(b, (-e, 0.0))], ["wall"])
     field = solve(section, StressSettings(lumen_pressure_kpa=P, tissues={"wall": LinearElastic(300.0, 0.49)}))
-    theta = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    points = np.column_stack([a * np.cos(theta), a * np.sin(theta)])
-    around = np.column_stack([-np.sin(theta), np.cos(theta)])
-    hoop = along(field.stress_at(points), around)
-    exact = jeffery_inner_hoop(a, b, e, P, theta)
-    assert np.abs(hoop / exact - 1).max() < 1e-3
+    thin, thick = field.stress_at(np.array([[a, 0.0], [-a, 0.0]]))[:, 1, 1]
+    assert abs(thin / jeffery(a, b, e, P) - 1) < 3e-4
+    assert abs(thick / jeffery(a, b, -e, P) - 1) < 3e-4
 
 
 def test_finer_meshes_converge_at_second_order_or_better():
     a, b = 0.7, 1.6
     points, outward, _ = on_rays(np.linspace(a, b, 41))
     radial, _ = lame(a, b, P, np.hypot(*points.T))
-    errors = [np.abs(along(tube(a, b, 0.499, (n, 12 * n)).stress_at(points), outward) - radial).max() for n in (4, 8, 16)]
+    errors = [
+        np.abs(along(tube(a, b, 0.499, (n, 12 * n)).stress_at(points), outward) - radial).max() for n in (4, 8, 16)
+    ]
     slopes = -np.diff(np.log2(errors))
     assert slopes.min() > 1.8
 
@@ -176,8 +169,8 @@ def test_an_outer_adventitia_is_a_second_layer():
     drawn = solve(
         VesselSection([circle(1.0), circle(1.4), circle(1.7)], ["wall", "adventitia"]), StressSettings(tissues=tissues)
     )
-    points, _, _ = on_rays(np.linspace(1.0, 1.6, 9))
-    assert np.allclose(laid.stress_at(points), drawn.stress_at(points), rtol=1e-6, atol=1e-6)
+    points, _, _ = on_rays(np.linspace(1.0, 1.6, 10))
+    assert np.abs(laid.stress_at(points) - drawn.stress_at(points)).max() < 1e-3 * P
 
 
 def test_points_outside_tissue_have_no_stress():

@@ -1,0 +1,136 @@
+"""What every benchmark shares: a grid of cells, each measured once and kept, and one JSON file of results."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dataeff_al.campaign.outcome import write_json
+from dataeff_al.campaign.summary import versions
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement: a key fit for a file name, and the function that makes it as JSON."""
+
+    key: str
+    measure: Callable[[], Json]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results: its title, the names of its columns, and its rows."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | int | None]]
+
+    def text(self) -> str:
+        """The table in plain text."""
+        cells = [list(self.columns), *([_shown(value) for value in row] for row in self.rows)]
+        widths = [max(len(row[place]) for row in cells) for place in range(len(self.columns))]
+        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells]
+        return "\n".join([self.title, lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a benchmark found: figures by flat name, tables, and curves for plots."""
+
+    figures: Mapping[str, float | None]
+    tables: Sequence[Table] = ()
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A grid of cells and how their results are put together.
+
+    ``cells(seeds, quick)`` lists the measurements; ``assemble`` gets their results by key, in the order of the grid.
+    """
+
+    seeds: int
+    cells: Callable[[Sequence[int], bool], Sequence[Cell]]
+    assemble: Callable[[Mapping[str, Json]], Result]
+
+
+def run(benchmark: Benchmark, name: str, home: Path, *, seeds: int | None, quick: bool, fresh: bool) -> str:
+    """Measure what is missing, write ``results/NAME.json`` and return the tables as text.
+
+    A quick run keeps its cells apart and writes no results, so that its numbers are never quoted.
+    """
+    count = seeds or (1 if quick else benchmark.seeds)
+    kept = home / "cells" / (f"{name}-quick" if quick else name)
+    kept.mkdir(parents=True, exist_ok=True)
+    found = {
+        cell.key: _measured(cell, kept / f"{cell.key}.json", fresh) for cell in benchmark.cells(range(count), quick)
+    }
+    result = benchmark.assemble(found)
+    if not quick:
+        results = home / "results"
+        results.mkdir(exist_ok=True)
+        write_json(results / f"{name}.json", _report(name, count, result))
+    return _text(result)
+
+
+def _measured(cell: Cell, path: Path, fresh: bool) -> Json:
+    if path.exists() and not fresh:
+        kept: Json = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    print(f"measuring {cell.key}", file=sys.stderr, flush=True)
+    found = cell.measure()
+    write_json(path, found)
+    return found
+
+
+def _report(name: str, seeds: int, result: Result) -> Json:
+    return {
+        "name": name,
+        "command": f"python -m benchmarks {name} --seeds {seeds}",
+        "commit": _commit(),
+        "seeds": seeds,
+        "versions": versions(),
+        "machine": machine(),
+        "figures": dict(result.figures),
+        "tables": [
+            {"title": t.title, "columns": list(t.columns), "rows": [list(r) for r in t.rows]} for t in result.tables
+        ],
+        "curves": dict(result.curves),
+        "notes": list(result.notes),
+    }
+
+
+def machine() -> Json:
+    """What the measurement ran on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cpus": os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "load": [round(value, 2) for value in os.getloadavg()],
+        "system": platform.system(),
+        "processor": platform.machine(),
+    }
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
+def _text(result: Result) -> str:
+    figures = Table("figures", ["name", "value"], [[name, value] for name, value in result.figures.items()])
+    return "\n\n".join([*(table.text() for table in result.tables), figures.text(), *result.notes])
+
+
+def _shown(value: str | float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,50 @@
+"""Those who wait, in the order in which they came; anyone may step out in between. An immutable value."""
+
+from dataclasses import dataclass, field
+from itertools import islice
+
+from immutables import Map
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A queue of names. Joining, leaving and looking at the first few cost the same however many wait.
+
+    Example::
+
+        line = Line().join("a").join("b").join("c").leave("a")
+        line.first(2)    # ("b", "c")
+    """
+
+    _places: Map[int, str] = field(default_factory=Map)
+    _tickets: Map[str, int] = field(default_factory=Map)
+    _head: int = 0
+    _tail: int = 0
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tickets
+
+    def join(self, name: str) -> "Line":
+        """The line with ``name`` at its end; one who waits already keeps their place."""
+        if name in self._tickets:
+            return self
+        places, tickets = self._places.set(self._tail, name), self._tickets.set(name, self._tail)
+        return Line(places, tickets, self._head, self._tail + 1)
+
+    def leave(self, name: str) -> "Line":
+        """The line without ``name``."""
+        ticket = self._tickets.get(name)
+        if ticket is None:
+            return self
+        places, head = self._places.delete(ticket), self._head
+        while head < self._tail and head not in places:
+            head += 1
+        return Line(places, self._tickets.delete(name), head, self._tail)
+
+    def first(self, n: int) -> tuple[str, ...]:
+        """The first ``n``, or all when fewer wait."""
+        taken = (self._places[place] for place in range(self._head, self._tail) if place in self._places)
+        return tuple(islice(taken, n))

@@ -1,0 +1,248 @@
+"""A campaign in a notebook or a script: run it, or answer its queries by hand.
+
+::
+
+    from dataeff_al import Campaign
+
+    result = Campaign("digits.yaml").run()
+    result.report                               # runs/digits/report.html
+    result.model(x).argmax(axis=1)
+
+    with Campaign("contours.yaml") as campaign:     # labeler: {kind: external, ...}
+        for attempt, sample in campaign.ask(5):
+            campaign.tell({attempt: draw(sample.fields["x"])})
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dataeff_al.campaign.events import Event
+from dataeff_al.campaign.given import Given, read_campaign, use_plugins
+from dataeff_al.campaign.outcome import write_outcome
+from dataeff_al.campaign.place import Place
+from dataeff_al.campaign.predicting import RunModel
+from dataeff_al.campaign.questions import Question, Told, lease, leased, tell, write_questions
+from dataeff_al.campaign.run_folder import RunFolder, begin_folder
+from dataeff_al.campaign.session import Observe, Session
+from dataeff_al.campaign.standing import Standing, standing
+from dataeff_al.campaign.state import State
+from dataeff_al.errors import CapabilityError, StateError
+from dataeff_al.registry import Plugin
+from dataeff_al.stores.open import RECORD
+from dataeff_al.stores.protocol import Store
+
+
+def _silent(_state: State, _events: Sequence[Event]) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left: ``summary`` as in ``summary.json``, ``status`` in a word, the folder with everything else."""
+
+    folder: Path
+    status: str
+    summary: Mapping[str, Any]
+    data_root: Path | None = None
+
+    @property
+    def report(self) -> Path:
+        """The report. Raises StateError before the first round was evaluated."""
+        path = self.folder / "report.html"
+        if not path.is_file():
+            raise StateError(f"a report needs an evaluated round, but got a campaign that is {self.status}.")
+        return path
+
+    @cached_property
+    def model(self) -> RunModel:
+        """The trained model, to be called with arrays. Raises NotFoundError before the first one."""
+        return RunModel.load(RunFolder(self.folder), self.data_root)
+
+
+class Campaign:
+    """One campaign in a run folder, driven in this process.
+
+    Every call takes the folder's record, does its work and lets go, so that a crash or another process in between does
+    no harm; as a context manager it holds the record, which makes many small calls faster. Calls block.
+
+    Args:
+        given: a file, YAML text, plain data, a CampaignSpec, or the folder of a run to go on with.
+        out: the run folder; ``runs/NAME`` by default. A folder that holds this campaign is gone on with.
+        data_root: the folder of shared real data sets, for campaigns that read them.
+        plugins: plugins, or Python files that define some.
+        observe: told ``(state, events)`` of everything that becomes part of the record.
+
+    Raises:
+        SpecError: with every broken rule of the description.
+        ConflictError: when the folder holds another campaign.
+    """
+
+    def __init__(
+        self,
+        given: Given,
+        out: str | Path | None = None,
+        data_root: str | Path | None = None,
+        plugins: Iterable[Plugin | str | Path] = (),
+        observe: Observe = _silent,
+    ) -> None:
+        use_plugins(plugins)
+        root = Path(data_root).resolve() if data_root is not None else None
+        self.spec, self._place = read_campaign(given, out, root)
+        begin_folder(self._place, self.spec)
+        self._observe = observe
+        self._store: Store | None = None
+        self._held, self._open = ExitStack(), ExitStack()
+        self._hosts = self._open.enter_context(self._place.inline_hosts())
+        self._written: object = None
+        self._summary: Mapping[str, Any] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self._place.folder
+
+    @property
+    def place(self) -> Place:
+        """The run folder with what the campaign may read."""
+        return self._place
+
+    @property
+    def status(self) -> Standing:
+        """How the campaign stands, read from the record."""
+        return standing(self.spec.name, self.spec.budget.unit, self._states())
+
+    def run(self) -> Result:
+        """Go on to the end, or as far as possible without answers from outside.
+
+        Raises StateError when the campaign stopped because of an error; after mending, call it again.
+        """
+        with self._record() as store:
+            states, summary = self._drive(store, resume=True)
+        return Result(self.folder, states[0].status, summary, self._place.data_root)
+
+    def ask(self, n: int = 1) -> list[Question]:
+        """Lease up to ``n`` queries: ``(attempt, sample)`` pairs. None are left at the end, or while others answer.
+
+        Raises CapabilityError when the campaign has a labeler that is called, StateError when the campaign is paused.
+        """
+        if n < 1:
+            raise StateError(f"at least 1 query must be asked for, but got {n!r}.")
+        self._check_external()
+        with self._record() as store:
+            states, _ = self._drive(store, resume=False)
+            _check_running(states)
+            return lease(store, self._hosts.blobs, n)
+
+    def leased(self) -> list[Question]:
+        """Queries that were leased before and have no answer yet, as after a restart."""
+        with self._record() as store:
+            return leased(store, self._hosts.blobs)
+
+    def tell(self, answers: Mapping[str, Any]) -> Told:
+        """Record answers by attempt, then go on as far as they allow.
+
+        An answer is an array (a class code, a mask, a field with NaN where it is not valid), a Label, or a LabelFailure
+        for what cannot be answered. All are checked before any is written; the same answer again changes nothing.
+        Answers are durable before anything else happens.
+
+        Raises:
+            DataError: an answer of another form. NotFoundError: an attempt that was never leased.
+            ConflictError: another answer than the attempt has. StateError: the campaign stopped because of an error.
+        """
+        self._check_external()
+        cost = self._hosts.parts(self.spec).labeler.info.cost
+        with self._record() as store:
+            told = tell(store, self._hosts.blobs, answers, cost)
+            self._drive(store, resume=False)
+        return told
+
+    def write_questions(self, path: Path, questions: Sequence[Question]) -> None:
+        """Write leased queries as an npz file whose ``id`` are the attempts. Raises DataError when it cannot."""
+        write_questions(path, self._states()[0], self._hosts.blobs, questions)
+
+    def close(self) -> None:
+        """Let go of the record and end the worker."""
+        self._held.close()
+        self._store = None
+        self._open.close()
+
+    def __enter__(self) -> "Campaign":
+        self._store = self._held.enter_context(self._place.store(self.spec.name))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Campaign {self.status} in {str(self.folder)!r}>"
+
+    def _repr_html_(self) -> str:
+        return self.status.html()
+
+    @contextmanager
+    def _record(self) -> Iterator[Store]:
+        """The record that is held, or one for a single call; raises LockedError when another process writes it."""
+        if self._store is not None:
+            yield self._store
+            return
+        with self._place.store(self.spec.name) as store:
+            yield store
+
+    def _states(self) -> list[State]:
+        return RunFolder(self.folder).states() if (self.folder / RECORD).is_file() else []
+
+    def _drive(self, store: Store, *, resume: bool) -> tuple[list[State], Mapping[str, Any]]:
+        session = Session(self.spec, self.spec.name, store, self._hosts, self._observe, resume=resume)
+        with _one_thread():
+            states = session.run()
+        summary = self._write(store, states)
+        _check_no_error(states)
+        return states, summary
+
+    def _write(self, store: Store, states: Sequence[State]) -> Mapping[str, Any]:
+        """Write what a run leaves when there is something new; the report, which takes seconds, only at the end."""
+        now = [(state.n if state.terminal else len(state.evaluated), state.status) for state in states]
+        if now != self._written or not self._summary:
+            done = all(state.terminal for state in states)
+            blobs = self._hosts.blobs
+            self._summary = write_outcome(self.folder, self.spec, states, store, blobs, report=done)
+            self._written = now
+        return self._summary
+
+    def _check_external(self) -> None:
+        info = self._hosts.parts(self.spec).labeler.info
+        if info.delivery != "pull":
+            raise CapabilityError(
+                f"ask and tell need a labeler that answers from outside, such as external, but got {info.name!r}."
+            )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch with one thread, as everywhere else, so that the same campaign gives the same model to the bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_running(states: Sequence[State]) -> None:
+    paused = states[0].paused
+    if paused is not None:
+        raise StateError(
+            f"a campaign must be running to be asked for queries, but got one that is paused: {paused.reason}"
+        )
+
+
+def _check_no_error(states: Sequence[State]) -> None:
+    for state in states:
+        if state.paused is not None and state.paused.cause != "user":
+            raise StateError(f"campaign {state.id!r} must be able to go on, but got: {state.paused.reason}")

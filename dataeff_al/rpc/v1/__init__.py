@@ -1,0 +1,1 @@
+"""Stubs made from the protos; do not edit."""

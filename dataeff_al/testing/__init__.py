@@ -1,0 +1,1 @@
+"""Contract suites for plugin authors: call them from your own tests; they raise AssertionError with a sentence."""

@@ -1,0 +1,332 @@
+"""Finite-strain elements over lanes: W = c1 (I - 3) + D1 (exp(D2 (I - 3)) - 1) + pressure, total Lagrangian.
+
+I = J^(-2/3) (tr F^T F) is the isochoric first invariant, in plane strain F_33 = 1. The pressure p solves
+int psi (J - 1 - p / kappa) = 0 over each element for psi = 1, x, y, so it follows from the displacement at once and the
+Newton matrix is K + C^T M^-1 C in the displacement alone, as in the linear element.
+
+P = dW/dF = W1 S + p cof F with S = dI/dF = 2 a F - 2/3 I H, a = J^(-2/3), H = F^-T, and
+dP/dF = W2 S x S + W1 (2 a 1 - 4/3 a (F x H + H x F) + 4/9 I H x H - 2/3 I dH/dF) + p d(cof F)/dF,
+dH_iJ/dF_kL = -H_iL H_kJ (Bonet and Wood, Nonlinear Continuum Mechanics for Finite Element Analysis, chapters 6 and 8).
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+
+from labelers.fem_stress.linear import (
+    ANGULAR,
+    GRAD,
+    INNER,
+    OUTER,
+    RADIAL,
+    C,
+    M,
+    X,
+    gather,
+    gradients,
+    reduce_pressure,
+)
+from labelers.fem_stress.reference import EDGE_PRODUCT, EDGE_SHAPE, EDGE_SLOPE, GAUSS_WEIGHT, SHAPE, WEIGHT
+from labelers.fem_stress.ring import KE, clear, close_column, scatter, solve_ring
+from labelers.fem_stress.simd import exp, greatest, least, load, log, splat, sqrt, store
+
+U: Final = 402
+W: Final = 420
+F: Final = 429
+PSI: Final = 465
+G: Final = 483
+P: Final = 486
+T: Final = 489
+HYPER_SCRATCH: Final = 1137
+"""Entries of the scratch array behind those of the linear element: displacements (9, 2), weights (9,), F (9, 2, 2),
+psi (9, 2), int psi (J - 1) (3,), pressure (3,), stiffness times gradient (9, 9, 2, 2, 2)."""
+
+CROSS: Final = (EDGE_PRODUCT - EDGE_PRODUCT.T) / 2
+"""The load's stiffness on one side; the symmetric part cancels between neighbouring sides of a closed border."""
+
+
+@njit(cache=True)
+def kinematics(work: np.ndarray, moduli: np.ndarray, at: int) -> Any:
+    """F and weights at the Gauss points, C, M and int psi (J - 1). Returns the least of the two Jacobians."""
+    smallest = splat(1e300)
+    clear(work, C, 60)
+    clear(work, G, 3)
+    for g in range(9):
+        determinant = gradients(work, g)
+        weight = determinant * splat(WEIGHT[g])
+        store(work, W + g, weight)
+        a = d = splat(1.0)
+        b = c = px = py = splat(0.0)
+        for n in range(9):
+            x, y = load(work, GRAD + (g * 9 + n) * 2), load(work, GRAD + (g * 9 + n) * 2 + 1)
+            p, q = load(work, U + 2 * n), load(work, U + 2 * n + 1)
+            a, b, c, d = a + p * x, b + p * y, c + q * x, d + q * y
+            shape = splat(SHAPE[g, n])
+            px, py = px + load(work, X + 2 * n) * shape, py + load(work, X + 2 * n + 1) * shape
+        store(work, F + 4 * g, a)
+        store(work, F + 4 * g + 1, b)
+        store(work, F + 4 * g + 2, c)
+        store(work, F + 4 * g + 3, d)
+        volume = a * d - b * c
+        smallest = least(smallest, least(determinant, volume))
+        volume_terms(work, g, weight, volume, px - load(work, X), py - load(work, X + 1))
+        compliance_terms(work, g, weight / load(moduli, at + 27 + g))
+    return smallest
+
+
+@njit(cache=True)
+def volume_terms(work: np.ndarray, g: int, weight: Any, volume: Any, px: Any, py: Any) -> None:
+    """Add the point's share to C = int psi cof F grad N and to int psi (J - 1)."""
+    store(work, PSI + 2 * g, px)
+    store(work, PSI + 2 * g + 1, py)
+    a, b, c, d = load(work, F + 4 * g), load(work, F + 4 * g + 1), load(work, F + 4 * g + 2), load(work, F + 4 * g + 3)
+    for n in range(9):
+        x, y = load(work, GRAD + (g * 9 + n) * 2), load(work, GRAD + (g * 9 + n) * 2 + 1)
+        first, second = weight * (d * x - c * y), weight * (a * y - b * x)
+        here = C + 2 * n
+        store(work, here, load(work, here) + first)
+        store(work, here + 1, load(work, here + 1) + second)
+        store(work, here + 18, load(work, here + 18) + px * first)
+        store(work, here + 19, load(work, here + 19) + px * second)
+        store(work, here + 36, load(work, here + 36) + py * first)
+        store(work, here + 37, load(work, here + 37) + py * second)
+    change = weight * (volume - 1.0)
+    store(work, G, load(work, G) + change)
+    store(work, G + 1, load(work, G + 1) + px * change)
+    store(work, G + 2, load(work, G + 2) + py * change)
+
+
+@njit(cache=True)
+def compliance_terms(work: np.ndarray, g: int, wk: Any) -> None:
+    """Add the point's share to M = int psi psi / kappa."""
+    px, py = load(work, PSI + 2 * g), load(work, PSI + 2 * g + 1)
+    store(work, M, load(work, M) + wk)
+    store(work, M + 1, load(work, M + 1) + wk * px)
+    store(work, M + 2, load(work, M + 2) + wk * py)
+    store(work, M + 3, load(work, M + 3) + wk * px * px)
+    store(work, M + 4, load(work, M + 4) + wk * px * py)
+    store(work, M + 5, load(work, M + 5) + wk * py * py)
+
+
+@njit(cache=True)
+def solve_pressure(work: np.ndarray) -> None:
+    """p = R^-1 R^-T int psi (J - 1), with R as :func:`reduce_pressure` leaves it."""
+    r00, r01, r02 = load(work, M), load(work, M + 1), load(work, M + 2)
+    r11, r12, r22 = load(work, M + 3), load(work, M + 4), load(work, M + 5)
+    a = load(work, G) / r00
+    b = (load(work, G + 1) - r01 * a) / r11
+    c = (load(work, G + 2) - r02 * a - r12 * b) / r22
+    c = c / r22
+    b = (b - r12 * c) / r11
+    store(work, P, (a - r01 * b - r02 * c) / r00)
+    store(work, P + 1, b)
+    store(work, P + 2, c)
+
+
+@njit(cache=True)
+def material(work: np.ndarray, g: int, moduli: np.ndarray, at: int, ke: np.ndarray) -> None:
+    """Subtract the point's inner forces from the load column and leave weight dP/dF grad N in T."""
+    f0, f1, f2, f3 = (
+        load(work, F + 4 * g),
+        load(work, F + 4 * g + 1),
+        load(work, F + 4 * g + 2),
+        load(work, F + 4 * g + 3),
+    )
+    weight = load(work, W + g)
+    volume = f0 * f3 - f1 * f2
+    inverse = splat(1.0) / volume
+    h0, h1, h2, h3 = f3 * inverse, splat(0.0) - f2 * inverse, splat(0.0) - f1 * inverse, f0 * inverse
+    a = exp(log(volume) * splat(-2.0 / 3.0))
+    invariant = a * (f0 * f0 + f1 * f1 + f2 * f2 + f3 * f3 + 1.0)
+    c1, d1, d2 = load(moduli, at + g), load(moduli, at + 9 + g), load(moduli, at + 18 + g)
+    stiff = d1 * d2 * exp(d2 * (invariant - 3.0))
+    first, second = weight * (c1 + stiff), weight * (stiff * d2)
+    third = invariant * splat(2.0 / 3.0)
+    twice = a + a
+    s0, s1, s2, s3 = twice * f0 - third * h0, twice * f1 - third * h1, twice * f2 - third * h2, twice * f3 - third * h3
+    p = weight * (
+        load(work, P) + load(work, P + 1) * load(work, PSI + 2 * g) + load(work, P + 2) * load(work, PSI + 2 * g + 1)
+    )
+    pj = p * volume
+    p0, p1, p2, p3 = first * s0 + pj * h0, first * s1 + pj * h1, first * s2 + pj * h2, first * s3 + pj * h3
+    # tangent A = second s x s + hh H x H - fh (F x H + H x F) + diagonal + swap, rows and columns (iJ) = 11, 12, 21, 22
+    hh, fh, swap, diagonal = first * third * splat(2.0 / 3.0) + pj, first * twice * splat(2.0 / 3.0), first * third - pj, first * twice
+    for n in range(9):
+        x, y = load(work, GRAD + (g * 9 + n) * 2), load(work, GRAD + (g * 9 + n) * 2 + 1)
+        here = 2 * n * KE + 18
+        store(ke, here, load(ke, here) - (p0 * x + p1 * y))
+        store(ke, here + KE, load(ke, here + KE) - (p2 * x + p3 * y))
+        out = T + (g * 9 + n) * 8
+        for k in range(2):
+            if k == 0:
+                s, h, f, hx, hy = s0 * x + s1 * y, h0 * x + h1 * y, f0 * x + f1 * y, h0, h1
+            else:
+                s, h, f, hx, hy = s2 * x + s3 * y, h2 * x + h3 * y, f2 * x + f3 * y, h2, h3
+            cs, ch, cf = second * s, hh * h - fh * f, fh * h
+            # swap term: A_iJkL += swap H_iL H_kJ, contracted with grad N: swap (H_i . grad N) H_kJ
+            u0, u1 = swap * (h0 * x + h1 * y), swap * (h2 * x + h3 * y)
+            t0 = cs * s0 + ch * h0 - cf * f0 + u0 * hx
+            t1 = cs * s1 + ch * h1 - cf * f1 + u0 * hy
+            t2 = cs * s2 + ch * h2 - cf * f2 + u1 * hx
+            t3 = cs * s3 + ch * h3 - cf * f3 + u1 * hy
+            if k == 0:
+                t0, t1 = t0 + diagonal * x, t1 + diagonal * y
+            else:
+                t2, t3 = t2 + diagonal * x, t3 + diagonal * y
+            store(work, out + k, t0)
+            store(work, out + 2 + k, t1)
+            store(work, out + 4 + k, t2)
+            store(work, out + 6 + k, t3)
+
+
+@njit(cache=True)
+def tangent(work: np.ndarray, ke: np.ndarray) -> None:
+    """K_ab,ik = sum over points of d_J N_a (weight dP_iJ/dF_kL d_L N_b) + (C^T C)_ab,ik."""
+    for a in range(9):
+        for b in range(a, 9):
+            xx = xy = yx = yy = splat(0.0)
+            for g in range(9):
+                here = T + (g * 9 + b) * 8
+                x, y = load(work, GRAD + (g * 9 + a) * 2), load(work, GRAD + (g * 9 + a) * 2 + 1)
+                xx, xy = xx + x * load(work, here) + y * load(work, here + 2), xy + x * load(work, here + 1) + y * load(work, here + 3)
+                yx, yy = yx + x * load(work, here + 4) + y * load(work, here + 6), yy + x * load(work, here + 5) + y * load(work, here + 7)
+            for q in range(3):
+                i, j = C + q * 18 + 2 * a, C + q * 18 + 2 * b
+                cx, cy, dx, dy = load(work, i), load(work, i + 1), load(work, j), load(work, j + 1)
+                xx, xy, yx, yy = xx + cx * dx, xy + cx * dy, yx + cy * dx, yy + cy * dy
+            at = 2 * a * KE + 2 * b
+            store(ke, at, xx)
+            store(ke, at + 1, xy)
+            store(ke, at + KE, yx)
+            store(ke, at + KE + 1, yy)
+
+
+@njit(cache=True)
+def push_deformed(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
+    """Lumen pressure on the deformed inner side, and its stiffness."""
+    for i in range(3):
+        fx = fy = splat(0.0)
+        for j in range(3):
+            q = splat(pressure * EDGE_PRODUCT[i, j])
+            a, b = 2 * INNER[j], 2 * INNER[i]
+            fx = fx + q * (load(work, X + a + 1) + load(work, U + a + 1))
+            fy = fy - q * (load(work, X + a) + load(work, U + a))
+            if b < a:
+                here = b * KE + a
+                share = splat(pressure * CROSS[i, j])
+                store(ke, here + 1, load(ke, here + 1) - share)
+                store(ke, here + KE, load(ke, here + KE) + share)
+        here = 2 * INNER[i] * KE + 18
+        store(ke, here, load(ke, here) + fx)
+        store(ke, here + KE, load(ke, here + KE) + fy)
+
+
+@njit(cache=True)
+def rest_deformed(work: np.ndarray, foundation: float, ke: np.ndarray) -> None:
+    """The elastic foundation's stiffness and the force that it exerts already."""
+    for g in range(3):
+        tx = ty = ux = uy = splat(0.0)
+        for i in range(3):
+            slope, shape, a = splat(EDGE_SLOPE[g, i]), splat(EDGE_SHAPE[g, i]), 2 * OUTER[i]
+            tx, ty = tx + slope * load(work, X + a), ty + slope * load(work, X + a + 1)
+            ux, uy = ux + shape * load(work, U + a), uy + shape * load(work, U + a + 1)
+        length = sqrt(tx * tx + ty * ty) * splat(foundation * GAUSS_WEIGHT[g])
+        for i in range(3):
+            share = length * splat(EDGE_SHAPE[g, i])
+            here = 2 * OUTER[i] * KE + 18
+            store(ke, here, load(ke, here) - share * ux)
+            store(ke, here + KE, load(ke, here + KE) - share * uy)
+            for j in range(3):
+                if OUTER[i] <= OUTER[j]:
+                    both = share * splat(EDGE_SHAPE[g, j])
+                    here2 = 2 * OUTER[i] * KE + 2 * OUTER[j]
+                    store(ke, here2, load(ke, here2) + both)
+                    store(ke, here2 + KE + 1, load(ke, here2 + KE + 1) + both)
+
+
+@njit(cache=True)
+def gather_moved(nodes: np.ndarray, u: np.ndarray, e: int, k: int, columns: int, radial: int, work: np.ndarray) -> None:
+    """Copy the element's points and displacements."""
+    gather(nodes, e, k, columns, radial, work)
+    for a in range(9):
+        here = (((2 * e + ANGULAR[a]) % (2 * columns)) * (2 * radial + 1) + 2 * k + RADIAL[a]) * 2
+        store(work, U + 2 * a, load(u, here))
+        store(work, U + 2 * a + 1, load(u, here + 1))
+
+
+@njit(cache=True)
+def newton_step(
+    nodes: np.ndarray,
+    u: np.ndarray,
+    moduli: np.ndarray,
+    pressure: float,
+    foundation: float,
+    columns: int,
+    radial: int,
+    buffers: tuple[np.ndarray, ...],
+    work: np.ndarray,
+    ke: np.ndarray,
+    step: np.ndarray,
+    report: np.ndarray,
+) -> None:
+    """One Newton step of eight sections from ``u``; ``moduli`` ``(columns, radial, 4, 9)``: c1, d1, d2, kappa.
+
+    ``report``: the least Jacobian of mesh and deformation at ``u``, the largest component of the step.
+    """
+    ring, middles, centres, _ = buffers
+    n, m = 4 * radial + 2, 2 * radial + 2
+    wide, mwide = 3 * n + 2, m + 2 * n + 2
+    smallest = splat(1e300)
+    clear(ring, 0, 2 * n * wide)
+    for e in range(columns):
+        if 0 < e < columns - 1:
+            clear(ring, (e + 1) * n * wide, n * wide)
+        clear(middles, e * m * mwide, m * mwide)
+        for k in range(radial):
+            at = (e * radial + k) * 36
+            gather_moved(nodes, u, e, k, columns, radial, work)
+            smallest = least(smallest, kinematics(work, moduli, at))
+            reduce_pressure(work)
+            solve_pressure(work)
+            clear(ke, 0, 18 * KE)
+            for g in range(9):
+                material(work, g, moduli, at, ke)
+            tangent(work, ke)
+            if k == 0:
+                push_deformed(work, pressure, ke)
+            if k == radial - 1 and foundation > 0.0:
+                rest_deformed(work, foundation, ke)
+            scatter(ke, e, k, columns, radial, ring, middles, centres)
+        close_column(e, columns, radial, ring, middles)
+    solve_ring(columns, radial, ring, middles, centres, foundation <= 0.0, step)
+    largest = splat(0.0)
+    for i in range(2 * columns * n):
+        value = load(step, i)
+        largest = greatest(largest, greatest(value, splat(0.0) - value))
+    store(report, 0, smallest)
+    store(report, 1, largest)
+
+
+@njit(cache=True)
+def final_pressures(
+    nodes: np.ndarray,
+    u: np.ndarray,
+    moduli: np.ndarray,
+    columns: int,
+    radial: int,
+    work: np.ndarray,
+    pressures: np.ndarray,
+    report: np.ndarray,
+) -> None:
+    """Pressure coefficients ``(columns, radial, 3)`` at ``u``; ``report``: the least Jacobian there."""
+    smallest = splat(1e300)
+    for e in range(columns):
+        for k in range(radial):
+            gather_moved(nodes, u, e, k, columns, radial, work)
+            smallest = least(smallest, kinematics(work, moduli, (e * radial + k) * 36))
+            reduce_pressure(work)
+            solve_pressure(work)
+            for q in range(3):
+                store(pressures, (e * radial + k) * 3 + q, load(work, P + q))
+    store(report, 0, smallest)

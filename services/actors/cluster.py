@@ -1,0 +1,138 @@
+"""A Ray to work on: one that is started on loopback and ended here, or an existing cluster.
+
+Light on import: Ray itself is imported when a cluster is opened, so that a machine without Ray gets a sentence.
+"""
+
+import contextlib
+import importlib
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dataeff_al.errors import DataeffError, UnavailableError
+from services.actors.local_ray import local_ray
+from services.runtime import THREAD_VARIABLES
+
+NAMESPACE = "dataeff-al"
+QUIET: Mapping[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": "error"}
+THREADS = dict.fromkeys(THREAD_VARIABLES, "1") | {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Which Ray to use. ``address``: ``host:port`` of an existing cluster, or None: start one here.
+
+    ``cpus``: processors that a Ray of our own may count on, None: all of the machine's.
+    """
+
+    address: str | None = None
+    cpus: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "ClusterSettings":
+        """What the surroundings say: a job of a Ray cluster finds its cluster's ``RAY_ADDRESS``."""
+        given = os.environ if environment is None else environment
+        return cls(address=given.get("RAY_ADDRESS", "").strip() or None)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An open Ray: its address, the id of the node that this process is on, its processors, whether it is ours."""
+
+    address: str
+    node: str
+    cpus: int
+    local: bool
+
+
+@contextmanager
+def open_cluster(settings: ClusterSettings) -> Iterator[Cluster]:
+    """Ray for this process. What is started here is ended here; a Ray that this process had open already stays open.
+
+    Call it from a thread that lives as long as the cluster: the processes of a Ray of our own end with that thread.
+
+    Raises DataeffError in one sentence when there is no Ray, when it is of another version or without token
+    authentication on a network, UnavailableError when the cluster does not answer.
+    """
+    ray = _installed()
+    if ray.is_initialized():
+        yield _described(ray, local=settings.address is None)
+        return
+    with _opened(ray, settings):
+        yield _described(ray, local=settings.address is None)
+
+
+@contextmanager
+def _opened(ray: Any, settings: ClusterSettings) -> Iterator[None]:
+    if settings.address is None:
+        with local_ray(ray, settings.cpus, QUIET):
+            yield
+        return
+    _connect(ray, settings.address)
+    try:
+        _check_locked(ray.get_runtime_context().gcs_address)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _installed() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise DataeffError(
+            f"a run on actors needs Ray (pip install 'dataeff-al[engine]', or run with --inline), but got {error}."
+        ) from error
+
+
+def _connect(ray: Any, address: str) -> None:
+    if "://" in address:
+        raise DataeffError(f"a Ray cluster's address must be host:port, but got {address!r}.")
+    if address not in ("auto", "local"):
+        _check_locked(address)
+    try:
+        ray.init(address=address, runtime_env={"env_vars": THREADS}, **QUIET)
+    except Exception as error:  # Ray raises all kinds here; the user needs one sentence
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+        raise _refusal(address, error) from error
+
+
+def _refusal(address: str, error: Exception) -> DataeffError:
+    said = " ".join(str(error).split())
+    if "Version mismatch" in said:
+        return DataeffError(f"the Ray cluster must run this machine's versions of Ray and Python, but got {said}")
+    if "uthentication" in said or "token" in said:
+        return DataeffError(
+            f"the Ray cluster at {address!r} must accept our token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH on both "
+            f"sides), but got {said[:300]}"
+        )
+    return UnavailableError(f"a Ray cluster must answer at {address!r}, but got {said[:300]}")
+
+
+def _check_locked(address: str) -> None:
+    """Whoever reaches a Ray cluster runs code on it: over a network it must ask for a token."""
+    mode = os.environ.get("RAY_AUTH_MODE", "")
+    if mode.lower() != "token" and not _on_loopback(address):
+        raise DataeffError(
+            f"a Ray cluster on a network must use token authentication (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH on "
+            f"both sides), but got RAY_AUTH_MODE={mode!r} for {address}."
+        )
+
+
+def _on_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]") or address
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _described(ray: Any, *, local: bool) -> Cluster:
+    context = ray.get_runtime_context()
+    cpus = int(ray.cluster_resources().get("CPU", 1))
+    return Cluster(context.gcs_address, context.get_node_id(), max(cpus, 1), local)
+

@@ -1,0 +1,72 @@
+"""One labeler replica as the driver knows it."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from dataeff_al.digests import Ref
+from dataeff_al.labeling.types import Progress
+from dataeff_al.parts import Runtime
+from services.actors.answers import answer, end
+from services.actors.cluster import NAMESPACE
+from services.actors.placement import placement
+from services.actors.replica import Post, Replica
+
+REPORT_S = 5.0
+LOOK_UP_S = 120.0
+CALLS_AT_ONCE = 4
+
+
+class Hired:
+    """A replica's actor, what it was given, and when it was last heard of.
+
+    ``ready``: its labeler is made. ``found``: it was there before this driver was. ``assigned``: attempts in the order
+    in which they were given.
+    """
+
+    def __init__(self, actor: Any, *, found: bool) -> None:
+        self.actor, self.found, self.ready = actor, found, False
+        self.assigned: dict[str, None] = {}
+        self.heard_at, self.number = time.monotonic(), 0
+
+    @classmethod
+    def new(cls, prefix: str, post: Post, runtime: Runtime | None) -> "Hired":
+        """Begin to make a replica. A paid call is never repeated by Ray: not the actor, not its calls."""
+        actor = (
+            ray.remote(Replica)
+            .options(
+                name=f"{prefix}-{secrets.token_hex(6)}",
+                namespace=NAMESPACE,
+                lifetime="detached",
+                max_restarts=0,
+                max_task_retries=0,
+                max_concurrency=CALLS_AT_ONCE,
+                **placement(runtime),
+            )
+            .remote(post)
+        )
+        return cls(actor, found=False)
+
+    def ask_report(self) -> Any:
+        """Ask for news."""
+        return self.actor.report.remote(self.number, REPORT_S)
+
+    def give(self, jobs: Sequence[tuple[str, Ref]]) -> Any:
+        """Give attempts."""
+        self.assigned.update(dict.fromkeys(attempt for attempt, _ in jobs))
+        return self.actor.start.remote(list(jobs))
+
+    def look_up(self, attempt: str) -> Progress:
+        """What became of an attempt of an earlier life. Raises UnavailableError."""
+        return answer(self.actor.look_up.remote(attempt), LOOK_UP_S)
+
+    def silent_for(self) -> float:
+        """How long ago it was heard of [s]."""
+        return time.monotonic() - self.heard_at
+
+    def end(self) -> None:
+        """End it at once."""
+        end(self.actor)

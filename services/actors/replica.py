@@ -1,0 +1,147 @@
+"""A labeler replica: the ordinary class inside a labeler's actor.
+
+Labels are begun, asked about and acknowledged; no call waits for one. The driver asks for reports, and each is answered
+as soon as there is news.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dataeff_al.digests import Ref
+from dataeff_al.errors import DataeffError
+from dataeff_al.labeling.spool import MemorySpool
+from dataeff_al.labeling.spooled import Spooled
+from dataeff_al.labeling.types import Done, LabelerContext, Progress, Running
+from services.actors.lifeline import Lifeline
+from services.actors.seat import Seat
+
+FORGOTTEN_S = 3600.0
+LOOK_S = 0.5
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a replica hosts: the campaign's description as JSON, and how long one request may take [s]."""
+
+    seat: Seat
+    spec: Mapping[str, Any]
+    timeout_s: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """News: outcomes by attempt and their number, what is still at work, and whether a batch outlasted its time."""
+
+    number: int
+    done: Mapping[str, Done]
+    holding: frozenset[str]
+    stuck: bool
+
+
+class Replica:
+    """Hosts one copy of a labeler.
+
+    Args:
+        post: what it hosts.
+    """
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._hosted: Spooled | None = None
+        self._news = threading.Condition()
+        self._done: dict[str, tuple[int, Done]] = {}
+        self._open: set[str] = set()
+        self._count = 0
+        self._lifeline = Lifeline(FORGOTTEN_S, lambda: bool(self._open))
+        threading.excepthook = _end_process
+
+    def report(self, after: int, wait_s: float) -> Report:
+        """What is new after the report of that number, as soon as there is something, or after ``wait_s``.
+
+        The first one makes the labeler. Raises DataeffError when that fails.
+        """
+        self._lifeline.touch()
+        until, hosted = time.monotonic() + wait_s, self._labeler()
+        while not self._has_news(after) and not hosted.abandoned and time.monotonic() < until:
+            hosted.poll([])
+        with self._news:
+            done = {attempt: done for attempt, (number, done) in self._done.items() if number > after}
+            return Report(self._count, done, frozenset(self._open), hosted.abandoned > 0)
+
+    def start(self, jobs: Sequence[tuple[str, Ref]]) -> None:
+        """Take on attempts; idempotent."""
+        hosted = self._labeler()
+        with self._news:
+            self._open.update(attempt for attempt, _ in jobs if attempt not in self._done)
+        for attempt, request in jobs:
+            hosted.start(attempt, request)
+
+    def look_up(self, attempt: str) -> Progress:
+        """What became of an attempt that was begun in an earlier life."""
+        return self._labeler().poll([attempt])[attempt]
+
+    def ack(self, attempts: Sequence[str]) -> None:
+        """Forget attempts whose outcome is in the record."""
+        self._labeler().ack(attempts)
+        with self._news:
+            for attempt in attempts:
+                self._done.pop(attempt, None)
+
+    def cancel(self, attempts: Sequence[str]) -> None:
+        """Drop what has not begun."""
+        hosted = self._labeler()
+        hosted.cancel(attempts)
+        dropped = {attempt for attempt, found in hosted.poll(attempts).items() if not isinstance(found, Running)}
+        with self._news:
+            self._open -= dropped
+
+    def _has_news(self, after: int) -> bool:
+        with self._news:
+            return self._count > after or self._news.wait_for(lambda: self._count > after, LOOK_S)
+
+    def _labeler(self) -> Spooled:
+        with self._news:
+            if self._hosted is None:
+                self._hosted = self._made()
+            return self._hosted
+
+    def _made(self) -> Spooled:
+        try:
+            labeler, blobs, spool = _built(self._post)
+        except DataeffError as error:
+            # Errors that carry more than a text do not survive the journey; the driver needs the text.
+            raise DataeffError(str(error)) from None
+        return Spooled(labeler, blobs, spool, timeout_s=self._post.timeout_s, on_done=self._on_done)
+
+    def _on_done(self, attempt: str) -> None:
+        assert self._hosted is not None
+        done = self._hosted.poll([attempt])[attempt]
+        if not isinstance(done, Done):
+            return
+        with self._news:
+            self._count += 1
+            self._done[attempt] = (self._count, done)
+            self._open.discard(attempt)
+            self._news.notify_all()
+
+
+def _built(post: Post) -> Any:
+    line = post.seat.settle()
+    # Plugins and everything heavy are imported only after the number of threads is set.
+    from dataeff_al.campaign.spec import CampaignSpec
+    from dataeff_al.samples.protocol import PoolContext
+
+    spec = CampaignSpec.from_canonical(post.spec)
+    pool = spec.pool.build(PoolContext(post.seat.base_dir, post.seat.data_root, spec.seed))
+    labeler = spec.labeler.build(LabelerContext(pool, post.seat.base_dir, post.seat.data_root))
+    spool = MemorySpool() if labeler.info.effect == "pure" else post.seat.spool(line)
+    return labeler, post.seat.blobs(line), spool
+
+
+def _end_process(_: threading.ExceptHookArgs) -> None:
+    """A thread that cannot keep an outcome ends its process, so that whoever waits for it finds out."""
+    os._exit(70)

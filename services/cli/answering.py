@@ -1,0 +1,90 @@
+"""Answering a campaign's queries from outside, on its run folder: ``ask``, ``tell``."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.options import AsJson, Plugins
+
+if TYPE_CHECKING:
+    from dataeff_al.campaign.notebook import Campaign
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(ask)
+    app.command()(tell)
+
+
+def ask(
+    run: Run,
+    out: Annotated[Path, typer.Option("--out", metavar="Q.npz", help="Where to write the samples.")],
+    n: Annotated[int, typer.Option("-n", "--number", min=1, max=100_000, help="Queries to lease at most.")] = 1,
+    again: Annotated[bool, typer.Option("--again", help="Those that are leased already, instead of new ones.")] = False,
+    plugins: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lease queries of a campaign and write their samples to a file.
+
+    Answers go back by `tell`, in an npz file with the same `id`.
+    """
+    from services.direct import check_writable
+
+    check_writable(out)
+    with _campaign(run, plugins) as campaign:
+        questions = campaign.leased() if again else campaign.ask(n)
+        if questions:
+            campaign.write_questions(out, questions)
+        status = campaign.status
+        if as_json:
+            typer.echo(json.dumps({"asked": len(questions), "status": status.status, "out": str(out)}))
+        elif not questions:
+            typer.echo(f"No query waits for an answer. {status}")
+        else:
+            typer.echo(f"{len(questions)} queries: {out}")
+            typer.echo(f"Bring answers with: dataeff-al tell {run} --in FILE.npz, holding {_wanted(campaign)}")
+
+
+def tell(
+    run: Run,
+    source: Annotated[Path, typer.Option("--in", metavar="ANSWERS.npz", help="The answers.")],
+    plugins: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring answers to leased queries, then let the campaign go on as far as they allow.
+
+    Rows of nothing but -1 (classes), 255 (masks) or NaN are no answers yet.
+    """
+    from dataeff_al.samples.npz_labels import read_labels
+
+    with _campaign(run, plugins) as campaign:
+        labels = read_labels(source, campaign.target)
+        told = campaign.tell({str(attempt): label for attempt, label in labels.items()})
+        status = campaign.status
+    if as_json:
+        typer.echo(json.dumps({"told": told.labels, "repeated": told.repeated, "status": status.status}))
+    else:
+        typer.echo(f"{told.labels} new answers, {told.repeated} known before. {status}")
+
+
+def _campaign(run: Path, plugins: list[Path] | None) -> "Campaign":
+    from services.runtime import Settings, one_thread_each
+
+    one_thread_each()
+    from dataeff_al.campaign.notebook import Campaign
+    from dataeff_al.campaign.run_folder import RunFolder
+
+    # A folder alone is meant here: a campaign file would start a new run.
+    folder = RunFolder(run).folder
+    return Campaign(folder, data_root=Settings.from_environment().data_root, plugins=plugins or ())
+
+
+def _wanted(campaign: "Campaign") -> str:
+    """What a file of answers must hold, in words."""
+    target = campaign.target
+    names = f" ({', '.join(target.classes or target.channels)})" if target.classes or target.channels else ""
+    return f"id and {target.name} {('n', *target.shape)}{names}."

@@ -1,0 +1,95 @@
+"""Taking away what a run has made, and using it: ``export``, ``predict``."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.options import AsJson, Plugins
+
+if TYPE_CHECKING:
+    from dataeff_al.campaign.predicting import RunModel
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+
+
+class Format(StrEnum):
+    """What is exported: the model as it is kept, the model as ONNX, the labelled samples."""
+
+    SAFETENSORS = "safetensors"
+    ONNX = "onnx"
+    DATASET = "dataset"
+
+
+class Part(StrEnum):
+    """Which labelled samples: those that train, those that measure, or all."""
+
+    ALL = "all"
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(export)
+    app.command()(predict)
+
+
+def export(
+    run: Run,
+    form: Annotated[Format, typer.Option("--format", help="What to export.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The file to write.")],
+    part: Annotated[Part, typer.Option("--part", help="Of a dataset: which samples.")] = Part.ALL,
+    twins: Annotated[bool, typer.Option("--twins", help="Of a dataset: what the twins bought, too.")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Take a run's model or its labelled samples away.
+
+    A model comes with a card as JSON beside it.
+    """
+    from dataeff_al.campaign.exporting import export_dataset, export_model
+    from dataeff_al.campaign.run_folder import RunFolder
+
+    if form is Format.SAFETENSORS:
+        typer.echo(f"Model: {export_model(RunFolder(run), out)}")
+    elif form is Format.ONNX:
+        _export_onnx(run, out, plugins)
+    else:
+        count = export_dataset(RunFolder(run), out, part.value, twins=twins)
+        typer.echo(f"{count} labelled samples: {out}")
+
+
+def _export_onnx(run: Path, out: Path, plugins: list[Path] | None) -> None:
+    from dataeff_al.campaign.exporting_onnx import check_packages, export_onnx
+
+    check_packages()
+    difference = export_onnx(_model(run, plugins), out)
+    typer.echo(f"Model: {out} (differs by at most {difference:.1e} of its largest prediction)")
+
+
+def predict(
+    run: Run,
+    source: Annotated[Path, typer.Option("--in", metavar="X.npz", help="The samples.")],
+    out: Annotated[Path, typer.Option("--out", metavar="Y.npz", help="Where to write the predictions.")],
+    plugins: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict a file of samples with a run's model."""
+    from dataeff_al.campaign.predicting import predict_file
+
+    count = predict_file(_model(run, plugins), source, out)
+    typer.echo(json.dumps({"predicted": count, "out": str(out)}) if as_json else f"{count} samples predicted: {out}")
+
+
+def _model(run: Path, plugins: list[Path] | None) -> "RunModel":
+    from services.runtime import Settings, one_thread_each
+
+    one_thread_each()
+    from dataeff_al.campaign.predicting import RunModel
+    from dataeff_al.campaign.run_folder import RunFolder
+    from services.cli.files import load_plugins
+
+    load_plugins(plugins or ())
+    return RunModel.load(RunFolder(run), Settings.from_environment().data_root)

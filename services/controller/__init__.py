@@ -1,0 +1,1 @@
+"""The controller: one record, many campaigns, and the gRPC server in front of them."""
