@@ -222,6 +222,8 @@ def _exact_verdict(against: str, factor: float, ci: tuple[float, float] | None, 
         f"95 % interval {ci[0]:.2g}-{ci[1]:.2g}, {count_seeds(seeds)}" if ci else f"{count_seeds(seeds)}, no interval"
     )
     low, high = ci or (factor, factor)
+    if ci is None and f"{factor:.2g}" == "1":
+        return f"not better than {against}: as many labels ({spread})"
     if low > 1:
         return f"x{factor:.2g} fewer labels than {against} ({spread})"
     if high < 1:

@@ -133,7 +133,9 @@ def _draw(path: Path, labeler: Labeler, sample: Sample, label: Label, answers: A
 
 
 def _case(sample: Sample, label: Label, spec: SampleSpec, target: TargetSpec) -> Case:
-    truth, form = np.asarray(label.target[target.name]), spec.input_field
+    codes = [name for name, form in spec.fields.items() if form.kind == "codes"]
+    shown = codes[0] if codes and target.kind == "field" else spec.input
+    truth, form = np.asarray(label.target[target.name]), spec.fields[shown]
     if target.kind == "field" and label.valid is not None:
         truth = np.where(label.valid, truth, np.nan)
     return Case(
@@ -145,7 +147,7 @@ def _case(sample: Sample, label: Label, spec: SampleSpec, target: TargetSpec) ->
         unit=target.unit,
         classes=target.classes,
         channels=target.channels,
-        image=np.asarray(sample.fields[spec.input]),
+        image=np.asarray(sample.fields[shown]),
         image_kind=form.kind,
         image_classes=form.classes,
         pixel_size_mm=form.pixel_size_mm,

@@ -1,6 +1,8 @@
 """A campaign in this process: no Ray, no server. Ctrl-C once lets what is in flight end; twice stops at once."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,16 +10,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dataeff_al.campaign.apply import replay
-from dataeff_al.campaign.outcome import CAMPAIGN, write_outcome
+from dataeff_al.campaign.outcome import write_outcome
 from dataeff_al.campaign.place import Place
+from dataeff_al.campaign.run_folder import RunFolder, states_of
 from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
-from dataeff_al.errors import NotFoundError
-from dataeff_al.stores.blobs import FileBlobs
-from dataeff_al.stores.open import open_store
 from services.cli.progress import Progress
+
+# Written past Python's buffers, which a signal may have caught half full.
+STOPPING = b"Stopping once what is at work has ended; Ctrl-C again stops at once. Run again to go on.\n"
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,20 @@ class InlineRun:
         name = self._spec.name
         with self._place.store(name) as store, self._place.inline_hosts() as hosts:
             with Progress(self._spec, self._quiet) as progress:
-                session = Session(self._spec, name, store, hosts, progress)
-                with _interruptible(session, progress):
+                session = Session(self._spec, name, store, hosts, progress, obstacle=self._place.obstacle)
+                with _interruptible(session):
                     states = session.run()
             found = write_outcome(self._place.folder, self._spec, states, store, hosts.blobs)
         return Ended(states, found)
 
 
 @contextmanager
-def _interruptible(session: Session, progress: Progress) -> Iterator[None]:
+def _interruptible(session: Session) -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         if session.stop.is_set():
             raise KeyboardInterrupt
         session.stop.set()
-        progress.note("Stopping once what is in flight has ended; Ctrl-C again stops at once. Run again to go on.")
+        os.write(sys.stderr.fileno(), STOPPING)
 
     earlier = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -64,15 +66,9 @@ def _interruptible(session: Session, progress: Progress) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def remake(folder: Path, data_root: Path | None) -> Path:
+def remake(folder: Path) -> Path:
     """Write a run's summary and report again from its record; returns the report's path. Raises NotFoundError."""
-    if not (folder / CAMPAIGN).is_file():
-        raise NotFoundError(f"a run's folder must hold {CAMPAIGN}, but got {str(folder)!r}.")
-    spec = CampaignSpec.parse((folder / CAMPAIGN).read_text(encoding="utf-8"), folder.resolve(), data_root)
-    store, blobs = open_store(folder, writer=False), FileBlobs(folder / "blobs")
-    try:
-        states = [replay(name, (stored.event for stored in store.read(name))) for name in store.campaigns()]
-        write_outcome(folder, spec, states, store, blobs)
-    finally:
-        store.close()
+    run = RunFolder(folder)
+    with run.reading() as store:
+        write_outcome(folder, run.spec, states_of(store), store, run.blobs)
     return folder / "report.html"

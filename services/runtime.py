@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataeff_al.errors import DataeffError
 
+TARGET = "127.0.0.1:7460"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -20,9 +21,17 @@ def one_thread_each() -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the surroundings say. ``data_root``: the folder of shared real data sets (``DATAEFF_DATA``), or None."""
+    """What the surroundings say.
+
+    ``data_root``: the folder of shared real data sets (``DATAEFF_DATA``), or None. ``target``: the controller to talk
+    to (``DATAEFF_TARGET``). ``token``: what lets us in there (``DATAEFF_TOKEN``), or None. ``ca``: PEM file of the
+    authority that vouches for it (``DATAEFF_CA``), or None.
+    """
 
     data_root: Path | None = None
+    target: str = TARGET
+    token: str | None = field(default=None, repr=False)
+    ca: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -31,4 +40,12 @@ class Settings:
         root = given.get("DATAEFF_DATA", "").strip()
         if root and not Path(root).is_dir():
             raise DataeffError(f"DATAEFF_DATA must name an existing folder, but got {root!r}.")
-        return cls(data_root=Path(root).resolve() if root else None)
+        ca = given.get("DATAEFF_CA", "").strip()
+        if ca and not Path(ca).is_file():
+            raise DataeffError(f"DATAEFF_CA must name an existing file, but got {ca!r}.")
+        return cls(
+            data_root=Path(root).resolve() if root else None,
+            target=given.get("DATAEFF_TARGET", "").strip() or TARGET,
+            token=given.get("DATAEFF_TOKEN", "").strip() or None,
+            ca=Path(ca) if ca else None,
+        )

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dataeff_al.campaign.spec import CampaignSpec
+from dataeff_al.errors import DataeffError, LabelingError
 from dataeff_al.generators.protocol import Generator, GeneratorContext
 from dataeff_al.labeling.types import Labeler, LabelerContext
 from dataeff_al.learners.protocol import Learner, LearnerContext
@@ -40,8 +41,14 @@ class Parts:
 
     @cached_property
     def labeler(self) -> Labeler:
-        """Who answers. Raises what its plugin raises, such as CapabilityError."""
-        return self.spec.labeler.build(LabelerContext(self.pool, self._base_dir, self._data_root))
+        """Who answers. Raises what its plugin raises on purpose, and LabelingError for everything else."""
+        context = LabelerContext(self.pool, self._base_dir, self._data_root)
+        try:
+            return self.spec.labeler.build(context)
+        except (DataeffError, OSError):
+            raise
+        except Exception as error:
+            raise LabelingError(f"the labeler {self.spec.labeler.kind!r} must start, but got {error!r}.") from error
 
     def generator(self) -> Generator | None:
         """A data manifold that has learnt nothing yet, or None."""

@@ -155,13 +155,13 @@ def _lose(state: State, command: cmd.Lose, _: float) -> Events:
 
 
 def _renew(state: State, command: cmd.Renew, now: float) -> Events:
-    alive = tuple(key for key in command.attempts if key in state.open)
+    alive = tuple(key for key in dict.fromkeys(command.attempts) if key in state.open)
     return [ev.Beat(attempts=alive, deadline=now + _lease_s(state))] if alive else []
 
 
 def _expire(state: State, command: cmd.Expire, now: float) -> Events:
     events: list[ev.Event] = []
-    for key in command.attempts:
+    for key in dict.fromkeys(command.attempts):
         attempt, query = _attempt(state, key)
         if key not in state.open or attempt.deadline > now:
             continue
@@ -189,7 +189,7 @@ def _settle(state: State, command: cmd.Settle, _: float) -> Events:
 
 
 def _withdraw(state: State, command: cmd.Withdraw, _: float) -> Events:
-    return [ev.QueryCancelled(query=key) for key in command.queries if key in state.live]
+    return [ev.QueryCancelled(query=key) for key in dict.fromkeys(command.queries) if key in state.live]
 
 
 def _add_twin(state: State, command: cmd.AddTwin, _: float) -> Events:

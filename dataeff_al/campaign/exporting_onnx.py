@@ -38,7 +38,7 @@ class _Predictor(nn.Module):
 
 
 def export_onnx(model: RunModel, out: Path) -> float:
-    """Write the model as ONNX with a card as JSON beside it; returns its largest difference from the model.
+    """Write the model as ONNX, and a card ``NAME.onnx.json`` beside it; returns by how much it differs from the model.
 
     The graph takes ``x``, float32 ``(n, *tensor.shape)`` as the campaign's codec makes it (the card says how), and
     gives ``prediction``. Raises CapabilityError when a package is missing, DataError when the learner cannot be
@@ -52,7 +52,7 @@ def export_onnx(model: RunModel, out: Path) -> float:
         _write(model, draft)
         difference = _difference(model, draft)
         write_file(out, draft.read_bytes())
-    write_json(out.with_suffix(".json"), _card(model, difference))
+    write_json(out.with_name(f"{out.name}.json"), _card(model, difference))
     return difference
 
 
@@ -104,7 +104,7 @@ def _quiet() -> Iterator[None]:
 
 def _difference(model: RunModel, path: Path) -> float:
     """The largest difference over batches of several sizes, relative to the largest prediction."""
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     generator = torch.Generator().manual_seed(0)
@@ -112,13 +112,23 @@ def _difference(model: RunModel, path: Path) -> float:
     for n in BATCHES:
         x = torch.rand(n, *model.codec.tensor.shape, generator=generator)
         wanted = model.learner.predict(x).float().numpy()
-        (found,) = session.run(None, {"x": x.numpy()})
+        found = _ran(session, x.numpy())
         if found.shape != wanted.shape:
             raise DataError(f"the ONNX graph must give {wanted.shape}, but got {found.shape}.")
         worst = max(worst, float(np.abs(found - wanted).max() / max(float(np.abs(wanted).max()), 1e-12)))
     if not worst <= TOLERANCE:
         raise DataError(f"the ONNX graph must predict as the model within {TOLERANCE}, but got {worst:.3g}.")
     return worst
+
+
+def _ran(session: Any, x: np.ndarray) -> np.ndarray:
+    try:
+        return session.run(None, {"x": x})[0]
+    except Exception as error:  # the runtime's own errors share no base class but this
+        reason = " ".join(str(error).split())[:300]
+        raise DataError(
+            f"the ONNX graph must take {len(x)} samples like any other number, but got: {reason}"
+        ) from error
 
 
 def _card(model: RunModel, difference: float) -> dict[str, Any]:

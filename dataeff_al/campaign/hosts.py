@@ -1,8 +1,10 @@
 """Where a campaign's work is done. The driver knows only these; arrays never pass through it."""
 
+import queue
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol
 
 from dataeff_al.blobs import Blobs
@@ -57,20 +59,43 @@ class Hosts(Protocol):
 
 
 class InlineHost:
-    """Runs a worker in one thread of this process; the worker is made there, when first called."""
+    """Runs a worker in one thread of this process; the worker is made there, when first called.
+
+    The thread keeps no process alive: whoever stops at once does not wait for a step.
+    """
 
     def __init__(self, make_worker: Callable[[], Any]) -> None:
         self._make_worker = make_worker
         self._worker: Any = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        threading.Thread(target=self._work, name="worker", daemon=True).start()
 
     def call(self, method: str, *args: Ref | str | int) -> Future[StepResult]:
         """Queue a method of the worker."""
-        return self._thread.submit(self._run, method, *args)
+        future: Future[StepResult] = Future()
+        self._calls.put(lambda: self._fulfil(future, method, *args))
+        return future
 
     def close(self) -> None:
         """Drop what is queued; what runs is left to end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    def _fulfil(self, future: Future[StepResult], method: str, *args: Ref | str | int) -> None:
+        if self._closed or not future.set_running_or_notify_cancel():
+            future.cancel()
+            return
+        try:
+            result = self._run(method, *args)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
 
     def _run(self, method: str, *args: Ref | str | int) -> StepResult:
         began = time.monotonic()
@@ -120,7 +145,8 @@ class InlineHosts:
         if labeler.info.delivery == "pull":
             return ExternalHost(labeler.info)
         spool = MemorySpool() if labeler.info.effect == "pure" else self._make_spool()
-        return Spooled(labeler, self.blobs, spool, timeout_s=runtime.timeout_s if runtime else None, on_done=on_done)
+        timeout_s, batch = (runtime.timeout_s, runtime.batch) if runtime else (None, None)
+        return Spooled(labeler, self.blobs, spool, timeout_s=timeout_s, batch=batch, on_done=on_done)
 
     def release(self, campaign: str) -> None:
         """Nothing is made for one campaign alone."""

@@ -14,6 +14,7 @@ from dataeff_al.campaign.events import (
 )
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import QueryState, State
+from dataeff_al.errors import BudgetError
 from dataeff_al.labeling.types import LabelerInfo
 from dataeff_al.metrics import check_fits
 from dataeff_al.samples.declared import target_to_json
@@ -22,14 +23,24 @@ SHARED: tuple[Purpose, ...] = ("validation", "test", "initial")
 
 
 def created(spec: CampaignSpec, info: LabelerInfo, parent: str | None = None) -> Created:
-    """The event that begins a campaign. Raises CapabilityError when the metric does not fit the labels."""
+    """The event that begins a campaign.
+
+    Raises CapabilityError when the metric does not fit the labels, BudgetError when the first labels may cost more
+    than there is.
+    """
     check_fits(spec.stop.metric, info.target)
+    most = max(info.max_cost, info.cost, 1)
+    if spec.initial.count * most > spec.budget.total:
+        raise BudgetError(
+            f"the budget must pay for {spec.initial.count} initial labels at up to {most} each, but got "
+            f"{spec.budget.total}."
+        )
     return Created(
         name=spec.name,
         spec=spec.canonical(),
         spec_digest=spec.identity,
         parent=parent,
-        max_cost=info.max_cost,
+        max_cost=most,
         lease_s=(spec.labeler.runtime.timeout_s if spec.labeler.runtime else None) or info.timeout_s,
         target=target_to_json(info.target),
     )
@@ -66,11 +77,12 @@ def twin_events(parent: State, spec: CampaignSpec, info: LabelerInfo) -> Sequenc
     """
     assert parent.created is not None
     assert parent.pool is not None
-    events: list[Event] = [created(spec, info, parent.id), parent.pool]
+    events: list[Event] = [created(spec, info, parent.id), parent.pool.model_copy(update={"seconds": 0.0})]
     if parent.generator is not None and parent.created.spec.get("generator") == spec.canonical()["generator"]:
         events.append(_shared(parent.generator))
     labels = [_inherited(query) for purpose in SHARED for query in parent.labelled(purpose)]
-    return [*events, Inherited(labels=tuple(labels))]
+    slots = {purpose: parent.proposed[purpose, 0] for purpose in SHARED if (purpose, 0) in parent.proposed}
+    return [*events, Inherited(labels=tuple(labels), slots=slots)]
 
 
 def _shared(generator: GeneratorFitted) -> GeneratorFitted:

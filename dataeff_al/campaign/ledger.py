@@ -7,6 +7,7 @@ from dataeff_al.campaign.apply import apply, replay
 from dataeff_al.campaign.commands import Command
 from dataeff_al.campaign.decide import decide
 from dataeff_al.campaign.events import Created, Event
+from dataeff_al.campaign.state import State
 from dataeff_al.errors import ConflictError
 from dataeff_al.stores.protocol import RequestKey, Store
 
@@ -16,12 +17,13 @@ Clock = Callable[[], float]
 class Ledger:
     """One campaign in one store.
 
-    ``state`` is what the log says; a command is answered only after its events are durable.
+    ``state`` is what the log says; a command is answered only after its events are durable. Whoever knows the newest
+    state gives it, so that the log need not be read.
     """
 
-    def __init__(self, store: Store, campaign: str, clock: Clock = time.time) -> None:
+    def __init__(self, store: Store, campaign: str, clock: Clock = time.time, state: State | None = None) -> None:
         self._store, self._clock = store, clock
-        self.state = replay(campaign, (stored.event for stored in store.read(campaign)))
+        self.state = state or replay(campaign, (stored.event for stored in store.read(campaign)))
 
     @classmethod
     def create(cls, store: Store, campaign: str, events: Sequence[Event], clock: Clock = time.time) -> "Ledger":
@@ -32,22 +34,20 @@ class Ledger:
         created = events[0]
         assert isinstance(created, Created)
         if campaign in store.campaigns():
-            return cls.open(store, campaign, created.spec_digest, clock)
+            return cls(store, campaign, clock).check(created.spec_digest)
         store.append(campaign, events, 0, store.epoch)
         return cls(store, campaign, clock)
 
-    @classmethod
-    def open(cls, store: Store, campaign: str, spec_digest: str, clock: Clock = time.time) -> "Ledger":
-        """The ledger of an existing campaign. Raises ConflictError when it is described otherwise."""
-        ledger = cls(store, campaign, clock)
-        found = ledger.state.created
+    def check(self, spec_digest: str) -> "Ledger":
+        """Itself, when it is the ledger of the campaign so described. Raises ConflictError."""
+        found = self.state.created
         if found is None or found.spec_digest != spec_digest:
-            name = found.name if found else campaign
+            name = found.name if found else self.state.id
             raise ConflictError(
                 f"the record must hold the campaign {name!r} as it is described now, but got another "
                 "description under that name; choose another folder or name."
             )
-        return ledger
+        return self
 
     @property
     def now(self) -> float:

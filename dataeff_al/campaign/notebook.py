@@ -15,7 +15,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,19 @@ import torch
 
 from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.given import Given, read_campaign, use_plugins
+from dataeff_al.campaign.hosts import InlineHosts
 from dataeff_al.campaign.outcome import write_outcome
-from dataeff_al.campaign.place import Place
 from dataeff_al.campaign.predicting import RunModel
 from dataeff_al.campaign.questions import Question, Told, lease, leased, tell, write_questions
-from dataeff_al.campaign.run_folder import RunFolder, begin_folder
+from dataeff_al.campaign.run_folder import RunFolder, begin_folder, states_of
 from dataeff_al.campaign.session import Observe, Session
-from dataeff_al.campaign.standing import Standing, standing
+from dataeff_al.campaign.standing import Standing, standing, status_of
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import CapabilityError, StateError
+from dataeff_al.labeling.types import Labeler
 from dataeff_al.registry import Plugin
+from dataeff_al.samples.npz_labels import read_labels
+from dataeff_al.samples.types import TargetSpec
 from dataeff_al.stores.open import RECORD
 from dataeff_al.stores.protocol import Store
 
@@ -97,8 +100,8 @@ class Campaign:
         begin_folder(self._place, self.spec)
         self._observe = observe
         self._store: Store | None = None
-        self._held, self._open = ExitStack(), ExitStack()
-        self._hosts = self._open.enter_context(self._place.inline_hosts())
+        self._held, self._working = ExitStack(), ExitStack()
+        self._made: InlineHosts | None = None
         self._written: object = None
         self._summary: Mapping[str, Any] = {}
 
@@ -108,9 +111,14 @@ class Campaign:
         return self._place.folder
 
     @property
-    def place(self) -> Place:
-        """The run folder with what the campaign may read."""
-        return self._place
+    def target(self) -> TargetSpec:
+        """The form of the labels."""
+        return self._labeler.info.target
+
+    @property
+    def instructions(self) -> str:
+        """What those who answer should read first."""
+        return str(getattr(self.spec.labeler.params, "instructions", ""))
 
     @property
     def status(self) -> Standing:
@@ -124,7 +132,7 @@ class Campaign:
         """
         with self._record() as store:
             states, summary = self._drive(store, resume=True)
-        return Result(self.folder, states[0].status, summary, self._place.data_root)
+        return Result(self.folder, status_of(states), summary, self._place.data_root)
 
     def ask(self, n: int = 1) -> list[Question]:
         """Lease up to ``n`` queries: ``(attempt, sample)`` pairs. None are left at the end, or while others answer.
@@ -156,21 +164,29 @@ class Campaign:
             ConflictError: another answer than the attempt has. StateError: the campaign stopped because of an error.
         """
         self._check_external()
-        cost = self._hosts.parts(self.spec).labeler.info.cost
         with self._record() as store:
-            told = tell(store, self._hosts.blobs, answers, cost)
+            told = tell(store, self._hosts.blobs, answers, self._labeler.info.cost)
             self._drive(store, resume=False)
         return told
 
-    def write_questions(self, path: Path, questions: Sequence[Question]) -> None:
+    def tell_file(self, path: str | Path) -> Told:
+        """Record the answers of an npz file whose ``id`` are attempts; raises as :meth:`tell` does.
+
+        Rows of nothing but -1 (classes), 255 (masks) or NaN are no answers yet and are left out.
+        """
+        cost = self._labeler.info.cost
+        labels = read_labels(Path(path), self.target)
+        return self.tell({str(attempt): replace(label, cost=cost) for attempt, label in labels.items()})
+
+    def write_questions(self, path: str | Path, questions: Sequence[Question]) -> None:
         """Write leased queries as an npz file whose ``id`` are the attempts. Raises DataError when it cannot."""
-        write_questions(path, self._states()[0], self._hosts.blobs, questions)
+        write_questions(Path(path), self._states()[0], self._hosts.blobs, questions)
 
     def close(self) -> None:
-        """Let go of the record and end the worker."""
+        """Let go of the record and of the worker; the next call takes them again."""
         self._held.close()
-        self._store = None
-        self._open.close()
+        self._working.close()
+        self._store, self._made = None, None
 
     def __enter__(self) -> "Campaign":
         self._store = self._held.enter_context(self._place.store(self.spec.name))
@@ -194,7 +210,19 @@ class Campaign:
         with self._place.store(self.spec.name) as store:
             yield store
 
+    @property
+    def _hosts(self) -> InlineHosts:
+        if self._made is None:
+            self._made = self._working.enter_context(self._place.inline_hosts())
+        return self._made
+
+    @property
+    def _labeler(self) -> Labeler:
+        return self._hosts.parts(self.spec).labeler
+
     def _states(self) -> list[State]:
+        if self._store is not None:
+            return states_of(self._store)
         return RunFolder(self.folder).states() if (self.folder / RECORD).is_file() else []
 
     def _drive(self, store: Store, *, resume: bool) -> tuple[list[State], Mapping[str, Any]]:
@@ -216,7 +244,7 @@ class Campaign:
         return self._summary
 
     def _check_external(self) -> None:
-        info = self._hosts.parts(self.spec).labeler.info
+        info = self._labeler.info
         if info.delivery != "pull":
             raise CapabilityError(
                 f"ask and tell need a labeler that answers from outside, such as external, but got {info.name!r}."

@@ -55,15 +55,19 @@ def _write_model(folder: Path, spec: CampaignSpec, state: State, blobs: Blobs) -
     if model is None or state.created is None:
         return
     write_file(folder / MODEL, blobs.get(Ref(model)))
-    card = {
+    write_json(folder / MODEL_CARD, model_card(spec, state))
+
+
+def model_card(spec: CampaignSpec, state: State) -> dict[str, Any]:
+    """What the campaign's newest model is."""
+    return {
         "campaign": spec.name,
         "learner": spec.learner.canonical(),
-        "target": state.created.target,
-        "digest": model,
+        "target": state.created.target if state.created else {},
+        "digest": digests(state)["model"],
         "labels": len(state.labelled("initial", "acquire")),
         "versions": versions(),
     }
-    write_json(folder / MODEL_CARD, card)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,5 +1,6 @@
 """A campaign in a folder: the record, the blobs, and what may be read."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.hosts import InlineHosts
+from dataeff_al.campaign.outcome import write_json
 from dataeff_al.campaign.worker import Worker
 from dataeff_al.errors import ConflictError, DataError
 from dataeff_al.labeling.spool import FileSpool
@@ -17,6 +19,12 @@ from dataeff_al.stores.open import BLOBS, open_store
 from dataeff_al.stores.protocol import Store
 
 SPACE_NEEDED = 64 * 2**20
+ORIGIN = "origin.json"
+
+
+def _too_full(free: int) -> str:
+    needed = f"{SPACE_NEEDED >> 20} MiB"
+    return f"the run folder's disk must have at least {needed} free, but got {free >> 20} MiB"
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,17 @@ class Place:
         except OSError as error:
             raise DataError(f"the run folder must be writable, but got {error}.") from error
         if free < SPACE_NEEDED:
-            needed = f"{SPACE_NEEDED >> 20} MiB"
-            raise DataError(f"the run folder's disk must have at least {needed} free, but got {free >> 20} MiB.")
+            raise DataError(f"{_too_full(free)}.")
+
+    def obstacle(self) -> str:
+        """Why nothing new may be begun now: a disk that is nearly full; empty when nothing is in the way."""
+        free = shutil.disk_usage(self.folder).free
+        return _too_full(free) if free < SPACE_NEEDED else ""
+
+    def remember_origin(self) -> None:
+        """Write down where the campaign file's folder is: absolutely, and as seen from the run folder."""
+        base, folder = self.base_dir.resolve(), self.folder.resolve()
+        write_json(self.folder / ORIGIN, {"base_dir": str(base), "relative": os.path.relpath(base, folder)})
 
     @contextmanager
     def store(self, campaign: str) -> Iterator[Store]:
@@ -53,6 +70,8 @@ class Place:
             held = store.campaigns()
             if held and held[0] != campaign:
                 raise ConflictError(f"the run folder must hold the campaign {campaign!r}, but got {held[0]!r}.")
+            if not held or not (self.folder / ORIGIN).is_file():
+                self.remember_origin()
             yield store
         finally:
             store.close()

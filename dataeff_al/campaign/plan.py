@@ -224,8 +224,7 @@ def _no_label(state: State, number: int) -> str:
 
 
 def _affordable(state: State) -> int:
-    assert state.created is not None
-    return state.accounts["queries"].free // max(state.created.max_cost, 1)
+    return state.accounts["queries"].free // state.queries_cost
 
 
 def _outcome(state: State, rules: Rules) -> Conclude | None:

@@ -12,9 +12,9 @@ from dataeff_al.campaign.worker import predictions
 from dataeff_al.errors import DataError
 from dataeff_al.learners.ensemble import restore
 from dataeff_al.samples.archive import read_arrays, write_arrays
+from dataeff_al.samples.declared import target_from_json
 from dataeff_al.samples.npz import BESIDE, InputKey, Reading, SampleFile, columns_from, samples_of
 from dataeff_al.samples.npz_writing import prediction_arrays, sample_arrays
-from dataeff_al.samples.declared import target_from_json
 from dataeff_al.samples.types import Sample, SampleId, SampleSpec
 from dataeff_al.vessel.tissues import LUMEN, TISSUES
 
@@ -58,7 +58,7 @@ class RunModel:
         form = self.samples.input_field
         rows = np.asarray(x)
         if rows.shape[1:] != form.shape or not rows.ndim:
-            raise DataError(f"the model's input must be (n, *{form.shape}), but got {rows.shape}.")
+            raise DataError(f"the model's input must be {_rows(form.shape)}, but got {rows.shape}.")
         rows = rows.astype(form.dtype)
         return self.predict([Sample(SampleId(str(n)), {self.samples.input: row}, str(n)) for n, row in enumerate(rows)])
 
@@ -86,10 +86,16 @@ def read_inputs(path: Path, spec: SampleSpec) -> SampleFile:
 def _check_form(found: SampleSpec, wanted: SampleSpec) -> None:
     here, there = found.input_field, wanted.input_field
     if here.shape != there.shape:
-        raise DataError(f"{wanted.input!r} must be (n, *{there.shape}) as the model was trained, but got {here.shape}.")
+        raise DataError(
+            f"{wanted.input!r} must be {_rows(there.shape)} as the model was trained, but got {_rows(here.shape)}."
+        )
     sizes = (here.pixel_size_mm, there.pixel_size_mm)
     if None not in sizes and not np.isclose(*cast(tuple[float, float], sizes), rtol=1e-3):
         raise DataError(f"'pixel_size_mm' must be {sizes[1]} as the model was trained, but got {sizes[0]}.")
+
+
+def _rows(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, ('n', *shape)))})"
 
 
 def predict_file(model: RunModel, source: Path, out: Path) -> int:

@@ -1,7 +1,6 @@
 """A run's folder as others find it: the campaign, where its files were, its states and its model."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -10,8 +9,8 @@ from typing import Any
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.apply import replay
-from dataeff_al.campaign.outcome import CAMPAIGN, MODEL, MODEL_CARD, write_file, write_json
-from dataeff_al.campaign.place import Place
+from dataeff_al.campaign.outcome import CAMPAIGN, MODEL, MODEL_CARD, write_file
+from dataeff_al.campaign.place import ORIGIN, Place
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
 from dataeff_al.campaign.yaml_source import read
@@ -20,8 +19,6 @@ from dataeff_al.errors import ConflictError, CorruptError, NotFoundError
 from dataeff_al.stores.blobs import FileBlobs
 from dataeff_al.stores.open import BLOBS, RECORD, open_store
 from dataeff_al.stores.protocol import Store
-
-ORIGIN = "origin.json"
 
 
 class RunFolder:
@@ -82,7 +79,7 @@ class RunFolder:
     def states(self) -> list[State]:
         """The states of the run's campaigns, its own first."""
         with self.reading() as store:
-            return [replay(name, (stored.event for stored in store.read(name))) for name in store.campaigns()]
+            return states_of(store)
 
     def model(self) -> tuple[bytes, dict[str, Any]]:
         """The newest model and its card. Raises NotFoundError before the first, CorruptError when it was changed."""
@@ -95,6 +92,11 @@ class RunFolder:
         return content, about
 
 
+def states_of(store: Store) -> list[State]:
+    """The states of all campaigns of a record, in order of creation."""
+    return [replay(name, (stored.event for stored in store.read(name))) for name in store.campaigns()]
+
+
 def begin_folder(place: Place, spec: CampaignSpec) -> None:
     """Write the campaign and where its files are, so that the folder can be gone on with by itself.
 
@@ -102,16 +104,15 @@ def begin_folder(place: Place, spec: CampaignSpec) -> None:
     """
     place.check()
     held = RunFolder(place.folder).spec if (place.folder / CAMPAIGN).is_file() else spec
-    if (held.name, held.identity) != (spec.name, spec.identity):
+    if _once(held) != _once(spec):
         raise ConflictError(
             f"the run folder must hold the campaign {spec.name!r} as it is described now, but got {held.name!r} "
             "described otherwise; choose another folder."
         )
     write_file(place.folder / CAMPAIGN, spec.to_yaml().encode())
-    write_origin(place)
+    place.remember_origin()
 
 
-def write_origin(place: Place) -> None:
-    """Remember where the campaign's files are: absolutely, and as seen from the run's folder."""
-    base, folder = place.base_dir.resolve(), place.folder.resolve()
-    write_json(place.folder / ORIGIN, {"base_dir": str(base), "relative": os.path.relpath(base, folder)})
+def _once(spec: CampaignSpec) -> str:
+    """What is the same whether a campaign is run under one seed or repeated under more."""
+    return spec.model_copy(update={"repeats": 1}).identity

@@ -7,9 +7,10 @@ from functools import partial
 from typing import NamedTuple
 
 from dataeff_al.campaign.commands import Command, Pause, Resume
-from dataeff_al.campaign.drive import Asked, Driver, Inbox, LabelNews, answer
+from dataeff_al.campaign.drive import Driver, no_obstacle
 from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.hosts import Hosts
+from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews, answer
 from dataeff_al.campaign.launch import first_event, repeat, twin_events, twin_id
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.spec import CampaignSpec
@@ -40,6 +41,8 @@ class Session:
         hosts: where the work is done.
         observe: told of every durable batch of events, one at a time.
         resume: go on with a campaign that is paused.
+        known: tells the newest state of a campaign where that is quicker than to read its log.
+        obstacle: why nothing new may be begun now; empty when nothing is in the way.
     """
 
     def __init__(
@@ -51,9 +54,12 @@ class Session:
         observe: Observe = lambda _state, _events: None,
         *,
         resume: bool = True,
+        known: Callable[[str], State] | None = None,
+        obstacle: Callable[[], str] = no_obstacle,
     ) -> None:
         self.spec, self.campaign, self.stop = spec, campaign, threading.Event()
         self._store, self._hosts, self._tell, self._resume = store, hosts, observe, resume
+        self._known, self._obstacle = known, obstacle
         self._parting: Pause | None = INTERRUPTED
         self._lock, self._doors = threading.Lock(), threading.RLock()
         self._inboxes: dict[str, Inbox] = {}
@@ -69,7 +75,7 @@ class Session:
         try:
             for number in range(self.spec.repeats):
                 states.extend(self._family(number))
-                if self.stop.is_set() or not all(state.terminal for state in states):
+                if self.stop.is_set() or not all(state.finished for state in states):
                     break
             return states
         finally:
@@ -90,7 +96,7 @@ class Session:
         with self._doors:
             inbox = self._inboxes.get(campaign)
             if inbox is None:
-                answer(Ledger(self._store, campaign), asked)
+                answer(self._ledger(campaign), asked)
             else:
                 inbox.put(asked)
         return asked.reply
@@ -112,9 +118,12 @@ class Session:
         """The ledger of a repeat; number 0 is the campaign itself."""
         name = self.campaign if number == 0 else f"{self.campaign}~{number}"
         if name in self._store.campaigns():
-            return Ledger.open(self._store, name, repeat(self.spec, number).identity)
+            return self._ledger(name).check(repeat(self.spec, number).identity)
         info = self._hosts.parts(repeat(self.spec, number)).labeler.info
         return Ledger.create(self._store, name, [first_event(self.spec, info, number)])
+
+    def _ledger(self, name: str) -> Ledger:
+        return Ledger(self._store, name, state=self._known(name) if self._known else None)
 
     def _twin(self, parent: State, spec: CampaignSpec, index: int) -> State:
         child = twin_id(parent.id, spec.paradigm(index).name)
@@ -122,7 +131,7 @@ class Session:
         return running.result() if running else self._drive_twin(child, spec.paradigm(index))
 
     def _drive_twin(self, child: str, spec: CampaignSpec) -> State:
-        return self._drive(self._open(partial(Ledger, self._store, child)), spec)
+        return self._drive(self._open(partial(self._ledger, child)), spec)
 
     def _start_beside(self, parent: State, spec: CampaignSpec, index: int) -> None:
         twin = spec.paradigm(index)
@@ -182,6 +191,7 @@ class Session:
             spawn_twin=lambda state, index: self._spawn(state, spec, index),
             observe=self._observe,
             stop=self.stop,
+            obstacle=self._obstacle,
         )
 
     def _observe(self, state: State, events: Sequence[Event]) -> None:

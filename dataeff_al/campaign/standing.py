@@ -13,7 +13,8 @@ from dataeff_al.campaign.state import State
 class Standing:
     """A campaign with its twins at one moment.
 
-    ``status``: new, running, paused, cancelling, cancelled or finished; ``reason`` why it is paused or how it ended.
+    ``status``: new, running, paused, cancelling, cancelled, or finished when its twins are, too; ``reason`` why it is
+    paused or how it ended.
     ``waiting`` counts queries that nobody has leased, ``leased`` those that an answer is owed for, twins' included.
     ``spent`` and ``budget`` in ``unit``; ``value`` is the newest validation value of ``metric``.
     """
@@ -33,17 +34,16 @@ class Standing:
 
     def __str__(self) -> str:
         """One line."""
-        return f"{self.name}: " + ", ".join(f"{text} {name}".strip() for name, text in self._rows())
+        return f"{self.name}: " + ", ".join(f"{name} {text}" for name, text in self._rows()).removeprefix("status ")
 
     def _rows(self) -> list[tuple[str, str]]:
-        rows = [("", self.status + (f" ({self.reason})" if self.reason else ""))]
+        rows = [("status", self.status + (f" ({self.reason})" if self.reason else ""))]
         if self.status == "new":
             return rows
-        rows.append((f"of {self.budget} {self.unit}s spent", str(self.spent)))
+        rows.append(("spent", f"{self.spent} of {self.budget} {self.unit}s"))
         rows.append(("labels", str(self.labels)))
         if self.waiting or self.leased:
-            rows.append(("queries wait", f"{self.waiting}"))
-            rows.append(("leased", f"{self.leased}"))
+            rows += [("queries waiting", str(self.waiting)), ("queries leased", str(self.leased))]
         if self.value is not None:
             rows.append((f"validation {self.metric}", f"{self.value:.4g}"))
         return rows
@@ -51,7 +51,7 @@ class Standing:
     def html(self) -> str:
         """A table."""
         cells = "".join(
-            f"<tr><td style='text-align:left'>{escape(name or 'status')}</td><td>{escape(text)}</td></tr>"
+            f"<tr><td style='text-align:left'>{escape(name)}</td><td>{escape(text)}</td></tr>"
             for name, text in self._rows()
         )
         return f"<table><caption>{escape(self.name)}</caption>{cells}</table>"
@@ -66,7 +66,7 @@ def standing(name: str, unit: str, states: Sequence[State]) -> Standing:
     metric = rules_of(main).metric
     return Standing(
         name=name,
-        status=main.status,
+        status=status_of(states),
         reason=_reason(main),
         round=main.round,
         labels=len(main.labelled("initial", "acquire")),
@@ -78,6 +78,11 @@ def standing(name: str, unit: str, states: Sequence[State]) -> Standing:
         metric=metric,
         value=main.evaluated[("main", max(rounds))].validation.get(metric) if rounds else None,
     )
+
+
+def status_of(states: Sequence[State]) -> str:
+    """One word for a run: that of its first campaign that is not at its end, or else of the campaign itself."""
+    return next((state.status for state in states if not state.terminal), states[0].status)
 
 
 def _reason(state: State) -> str:

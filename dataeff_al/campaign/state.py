@@ -156,6 +156,11 @@ class State:
     finished: Finished | None = None
 
     @property
+    def queries_cost(self) -> int:
+        """What is reserved for one query."""
+        return max(self.created.max_cost, 1) if self.created else 1
+
+    @property
     def terminal(self) -> bool:
         """Whether nothing can happen any more, short of an extension."""
         return self.cancelled or self.finished is not None

@@ -137,6 +137,7 @@ def summary(spec: CampaignSpec, members: Sequence[Member]) -> dict[str, Any]:
         "saving": _saving(savings(spec, members)),
         "digest": digests(state),
         "versions": versions(),
+        "pool": {"seconds": round(main.timeline.pool_s, 3)} if state.pool else None,
         "generator": {"seconds": round(main.timeline.generator_s, 3)} if state.generator else None,
         "wall_s": round(sum(member.timeline.wall_s for member in members), 3),
     }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dataeff_al.campaign.events import Purpose
+from dataeff_al.campaign.events import Purpose, account_of
 from dataeff_al.campaign.state import QueryState, Role, State
 
 Task = dict[str, Any]
@@ -76,7 +76,14 @@ def _first_proposal(state: State, purpose: Purpose, n: int) -> Task:
     rows: dict[str, list[Task]] = {"labelled": [], "asked": [], "validation": []}
     searches = purpose == "initial" and state.created.spec["initial"].get("sampler") is not None
     models = _models(state) if searches else {}
-    return {**_base(state), **models, "purpose": purpose, "round": 0, "n": n, **rows, "model": None}
+    about = {"purpose": purpose, "round": 0, "n": n, "most": _most(state, purpose), "model": None}
+    return {**_base(state), **models, **about, **rows}
+
+
+def _most(state: State, purpose: Purpose) -> int | None:
+    """What the account still pays for, once some of it was wasted; None: for everything that was planned."""
+    account = state.accounts[account_of(purpose)]
+    return account.free // state.queries_cost if account.wasted else None
 
 
 def train(state: State, number: int, role: Role = "main") -> Task:

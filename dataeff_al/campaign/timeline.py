@@ -3,7 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dataeff_al.campaign.events import Evaluated, GeneratorFitted, Leased, Paused, Proposed, Resumed, Told, Trained
+from dataeff_al.campaign.events import (
+    Evaluated,
+    ExtraTold,
+    GeneratorFitted,
+    Leased,
+    PoolPrepared,
+    Proposed,
+    Resumed,
+    Told,
+    Trained,
+)
 from dataeff_al.stores.protocol import StoredEvent
 
 PHASES = ("propose", "label", "train", "evaluate", "own")
@@ -25,54 +35,69 @@ class RoundTimes:
 
 
 @dataclass
-class _Span:
-    """Labelling as it stood on the wall clock: from the first lease to the last answer, without pauses."""
-
-    began: float | None = None
-    ended: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        return (self.ended or 0.0) - (self.began or 0.0) if self.began and self.ended else 0.0
-
-
-@dataclass
 class Timeline:
-    """Rounds and preparation of one campaign in seconds."""
+    """Rounds and preparation of one campaign in seconds; ``wall_s`` is the time in which somebody drove it."""
 
     rounds: dict[int, RoundTimes] = field(default_factory=dict)
+    pool_s: float = 0.0
     generator_s: float = 0.0
     wall_s: float = 0.0
 
 
+@dataclass
+class _Round:
+    """One round as it goes by. Labelling lasts from the first lease to the last answer."""
+
+    times: RoundTimes = field(default_factory=RoundTimes)
+    elapsed: float = 0.0
+    beside: float = 0.0
+    leased_at: float | None = None
+    told_at: float = 0.0
+
+    def done(self) -> RoundTimes:
+        times = self.times
+        times.label = 0.0 if self.leased_at is None else max(self.told_at - self.leased_at, 0.0)
+        spent = times.propose + times.label + times.train + times.evaluate + self.beside
+        times.own = max(self.elapsed - spent, 0.0)
+        return times
+
+
 def timeline(events: Iterable[StoredEvent]) -> Timeline:
-    """The timeline of a campaign's events; time between a pause and what follows is nobody's."""
-    result, current, span = Timeline(), RoundTimes(), _Span()
-    previous, generator = None, 0.0
+    """The timeline of a campaign's events.
+
+    The clock stands still while nobody drives: between a pause and what resumes it, and from the last event of one
+    controller to the first of the next.
+    """
+    result, current = Timeline(), _Round()
+    previous: StoredEvent | None = None
     for stored in events:
-        event = stored.event
-        elapsed = 0.0 if previous is None or isinstance(event, Resumed) else max(stored.at - previous, 0.0)
-        previous = stored.at
+        rests = previous is None or isinstance(stored.event, Resumed) or stored.epoch != previous.epoch
+        elapsed = 0.0 if rests or previous is None else max(stored.at - previous.at, 0.0)
+        previous = stored
         result.wall_s += elapsed
-        current.own += elapsed
-        if isinstance(event, Leased) and span.began is None:
-            span.began = stored.at
-        elif isinstance(event, Told):
-            span.ended = stored.at
-        elif isinstance(event, Proposed):
-            current.propose += event.seconds
-        elif isinstance(event, GeneratorFitted):
-            generator += event.seconds
-            result.generator_s += event.seconds
-        elif isinstance(event, Trained) and event.role == "main":
-            current.train += event.seconds
-        elif isinstance(event, Evaluated) and event.role == "main":
-            current.evaluate += event.seconds
-            current.label = span.seconds
-            spent = current.propose + current.label + current.train + current.evaluate + generator
-            current.own = max(current.own - spent, 0.0)
-            result.rounds[event.round] = current
-            current, span, generator = RoundTimes(), _Span(), 0.0
-        elif isinstance(event, Paused):
-            span.ended = span.ended or stored.at
+        current.elapsed += elapsed
+        _note(result, current, stored)
+        if isinstance(stored.event, Evaluated) and stored.event.role == "main":
+            result.rounds[stored.event.round] = current.done()
+            current = _Round()
     return result
+
+
+def _note(result: Timeline, current: _Round, stored: StoredEvent) -> None:
+    match stored.event:
+        case Leased():
+            current.leased_at = result.wall_s if current.leased_at is None else current.leased_at
+        case Told() | ExtraTold():
+            current.told_at = result.wall_s
+        case Proposed() as event:
+            current.times.propose += event.seconds
+        case PoolPrepared() as event:
+            result.pool_s += event.seconds
+            current.beside += event.seconds
+        case GeneratorFitted() as event:
+            result.generator_s += event.seconds
+            current.beside += event.seconds
+        case Trained(role="main") as event:
+            current.times.train += event.seconds
+        case Evaluated(role="main") as event:
+            current.times.evaluate += event.seconds

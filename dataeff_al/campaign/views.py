@@ -13,6 +13,7 @@ from dataeff_al.campaign.tasks import Task
 from dataeff_al.digests import Ref, digest_json
 from dataeff_al.generators.protocol import Generator
 from dataeff_al.labeling.packing import unpack_label, unpack_request
+from dataeff_al.labeling.types import Label
 from dataeff_al.learners.ensemble import restore
 from dataeff_al.learners.protocol import Learner
 from dataeff_al.samples.declared import target_from_json
@@ -22,23 +23,40 @@ from dataeff_al.view import Labelled, Latents, View
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
+ROWS_BYTES = 512 * 2**20
+
+
+def _as_one(_: Any) -> int:
+    return 1
 
 
 class Kept:
-    """The newest values by key, so that a worker loads what it needs once; the oldest give way."""
+    """The newest values by key, so that a worker loads what it needs once; the oldest give way.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    Args:
+        most: what may be kept, together.
+        weigh: what a value counts for.
+    """
+
+    def __init__(self, most: int, weigh: Callable[[Any], int] = _as_one) -> None:
+        self._most, self._weigh, self._weight = most, weigh, 0
         self._values: OrderedDict[str, Any] = OrderedDict()
 
     def get(self, key: str, make: Callable[[], T]) -> T:
         """The value of the key, made when it is not kept."""
         if key not in self._values:
-            self._values[key] = make()
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
+            self._values[key] = value = make()
+            self._weight += self._weigh(value)
+            while self._weight > self._most and len(self._values) > 1:
+                self._weight -= self._weigh(self._values.popitem(last=False)[1])
         self._values.move_to_end(key)
         return self._values[key]
+
+
+def _bytes(row: Sample | Label) -> int:
+    """What a sample or a label takes in memory, roughly."""
+    arrays = row.fields if isinstance(row, Sample) else row.target
+    return 512 + sum(array.nbytes for array in arrays.values())
 
 
 class Desk:
@@ -46,7 +64,7 @@ class Desk:
 
     def __init__(self, blobs: Blobs, base_dir: Path, data_root: Path | None) -> None:
         self.blobs, self._base_dir, self._data_root = blobs, base_dir, data_root
-        self._parts, self._models, self._rows = Kept(8), Kept(8), Kept(50_000)
+        self._parts, self._models, self._rows = Kept(8), Kept(8), Kept(ROWS_BYTES, _bytes)
 
     def parts(self, task: Task) -> Parts:
         """The campaign's parts; twins share a pool, because its description is the same."""

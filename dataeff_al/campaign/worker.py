@@ -22,13 +22,15 @@ from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
 from dataeff_al.learners.protocol import Learner
 from dataeff_al.metrics import evaluate, sample_errors
+from dataeff_al.numerics import prepare_thread
 from dataeff_al.randomness import seed_for
-from dataeff_al.samplers.protocol import Proposal
-from dataeff_al.samples.content import content_digest
+from dataeff_al.samplers.protocol import Proposal, Sampler
+from dataeff_al.samples.content import content_digest, content_digests
 from dataeff_al.samples.declared import samples_to_json
 from dataeff_al.samples.splits import split_pool
 from dataeff_al.samples.types import Sample, SampleId
 from dataeff_al.stores.arrays import pack
+from dataeff_al.view import View
 
 Read = Callable[[Sequence[SampleId]], Sequence[Sample]]
 ROWS = 256
@@ -37,6 +39,8 @@ CASES = 3
 
 class Worker:
     """Does a campaign's steps; keeps parts and models it has loaded, by digest.
+
+    It is made in the thread that uses it, which it sets up for computing (:mod:`dataeff_al.numerics`).
 
     Args:
         blobs: where tasks and arrays come from and results go.
@@ -47,6 +51,7 @@ class Worker:
     def __init__(self, blobs: Blobs, base_dir: Path, data_root: Path | None) -> None:
         self._blobs = blobs
         self._desk = Desk(blobs, base_dir, data_root)
+        prepare_thread()
 
     def prepare_pool(self, task_ref: Ref) -> Ref:
         """Read the pool, check it and split it."""
@@ -61,11 +66,13 @@ class Worker:
         _check_room(len(split.pool), max(real, reference))
         roles = {"pool": split.pool, "validation": split.validation, "test": split.test, "removed": split.removed}
         lists: Task = {role: list(ids) for role, ids in roles.items()}
+        held_out = content_digests(parts.pool, [*split.validation, *split.test])
+        lists["held_out"] = sorted(set(held_out.values()))
         bought = len(split.validation) + len(split.test) + reference
         return self._result(
             splits=self._json({**lists, "samples": samples_to_json(parts.pool.spec)}),
             pool_digest=parts.pool.digest,
-            holdout_digest=digest_json([content_digest(sample) for sample in parts.pool.read(split.test)]),
+            holdout_digest=digest_json([held_out[sample_id] for sample_id in split.test]),
             candidates=len(split.pool),
             evaluation_budget=bought * task["max_cost"],
         )
@@ -109,10 +116,12 @@ class Worker:
             proposals = [Proposal(SampleId(splits["pool"][row])) for row in _drawn(rng, len(splits["pool"]), n)]
         else:
             view = self._desk.view(task, self._desk.learner(task, task["model"]))
-            proposals = list(sampler.propose(view, n, rng))[:n]
+            proposals = _chosen(sampler, view, n, rng)
+        proposals = proposals[: task.get("most")]
         samples = self._samples(task, proposals)
         queries = [self._query(task, s, p) for s, p in zip(samples, proposals, strict=True)]
-        return self._result(queries=queries)
+        kept = [query for query in queries if not query["synthesised"] or query["content"] not in splits["held_out"]]
+        return self._result(queries=kept, refused=len(queries) - len(kept))
 
     def train(self, task_ref: Ref) -> Ref:
         """Fit a model."""
@@ -187,7 +196,10 @@ class Worker:
         return self._blobs.put(canonical_json(value))
 
     def _result(self, **values: Any) -> Ref:
-        return self._json(values)
+        try:
+            return self._json(values)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a step's result must be finite numbers and plain text, but got {error}.") from error
 
 
 def predictions(
@@ -204,6 +216,22 @@ def _read(read: Read, ids: Sequence[SampleId]) -> Iterator[Sequence[Sample]]:
 
 def _drawn(rng: np.random.Generator, size: int, n: int) -> list[int]:
     return [int(row) for row in rng.permutation(size)[:n]]
+
+
+def _chosen(sampler: Sampler, view: View, n: int, rng: np.random.Generator) -> list[Proposal]:
+    """The sampler's choice; nothing when the pool is used up and the sampler invents no samples.
+
+    Raises DataError when it chose a sample twice, or one that is not free.
+    """
+    if not view.unlabelled and "synthesised" not in sampler.needs:
+        return []
+    proposals = list(sampler.propose(view, n, rng))[:n]
+    real = [proposal.sample for proposal in proposals if not isinstance(proposal.sample, Sample)]
+    free = set(view.unlabelled)
+    wrong = [sample_id for row, sample_id in enumerate(real) if sample_id not in free or sample_id in real[:row]]
+    if wrong:
+        raise DataError(f"a sampler must choose different samples that may still be asked for, but got {wrong[0]!r}.")
+    return proposals
 
 
 def _check_room(candidates: int, wanted: int) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dataeff_al.labeling.check import checked
+from dataeff_al.errors import CapabilityError, LabelingError
+from dataeff_al.labeling.asking import Raised, tried
 from dataeff_al.labeling.spec import EscalateParams, PipelineParams
 from dataeff_al.labeling.types import (
     Deferred,
@@ -23,17 +24,21 @@ _WEAKEST_FIRST: tuple[Effect, ...] = ("blind", "queryable", "keyed", "pure")
 
 
 def build_pipeline(params: PipelineParams, context: LabelerContext) -> "Pipeline":
-    """The ``pipeline`` labeler."""
+    """The ``pipeline`` labeler. Raises CapabilityError when a step cannot be called."""
     return Pipeline(_built(params.steps, context))
 
 
 def build_escalate(params: EscalateParams, context: LabelerContext) -> "Escalate":
-    """The ``escalate`` labeler."""
+    """The ``escalate`` labeler. Raises CapabilityError when a step cannot be called."""
     return Escalate(_built(params.steps, context), params.accept)
 
 
 def _built(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler]:
-    return [step.plugin.factory()(step.params, context) for step in steps]
+    built: list[Labeler] = [step.plugin.factory()(step.params, context) for step in steps]
+    for labeler in built:
+        if labeler.info.delivery == "pull":
+            raise CapabilityError(f"a step must be a labeler that can be called, but got {labeler.info.name!r}.")
+    return built
 
 
 def _combined(name: str, steps: Sequence[Labeler]) -> LabelerInfo:
@@ -58,19 +63,26 @@ def _combined(name: str, steps: Sequence[Labeler]) -> LabelerInfo:
 
 
 def _step_request(request: Request, number: int, draft: Label | None) -> Request:
-    """The same question to another step, under a key of its own; the draft's arrays are added to the sample."""
+    """The same question to another step, under a key of its own."""
+    return replace(request, key=f"{request.key}-{number}", draft=draft or request.draft)
+
+
+def _with_arrays(request: Request, draft: Label | None) -> Request:
+    """The request with the draft's arrays among the sample's."""
+    if draft is None:
+        return request
     sample = request.sample
-    if draft is not None:
-        sample = Sample(sample.id, {**sample.fields, **draft.target}, sample.group)
-    return replace(request, key=f"{request.key}-{number}", sample=sample, draft=draft or request.draft)
+    return replace(request, sample=Sample(sample.id, {**sample.fields, **draft.target}, sample.group))
 
 
 def _asked(step: Labeler, requests: Sequence[Request]) -> list[Outcome]:
-    outcomes = [checked(outcome, step.info) for outcome in step.label(requests)]
-    if len(outcomes) != len(requests):
-        reason = f"a step must answer each of {len(requests)} requests, but got {len(outcomes)} outcomes."
-        return [LabelFailure(reason, "bad_label")] * len(requests)
-    return outcomes
+    """The step's outcomes. What a call that raised has cost is nothing for a pure step; of any other only its host can
+    judge, so that the whole attempt raises."""
+    found = tried(step, requests) if requests else []
+    raised = next((item for item in found if isinstance(item, Raised)), None)
+    if raised is not None and step.info.effect != "pure":
+        raise LabelingError(raised.reason)
+    return [LabelFailure(item.reason, "infra") if isinstance(item, Raised) else item for item in found]
 
 
 class Pipeline:
@@ -91,8 +103,10 @@ class Pipeline:
         paid = [0] * len(batch)
         for number, step in enumerate(self._steps):
             places = list(drafts)
-            asked = [_step_request(batch[place], number, drafts[place]) for place in places]
-            for place, outcome in zip(places, _asked(step, asked) if asked else [], strict=True):
+            asked = [
+                _with_arrays(_step_request(batch[place], number, drafts[place]), drafts[place]) for place in places
+            ]
+            for place, outcome in zip(places, _asked(step, asked), strict=True):
                 outcomes[place] = _with_cost(outcome, paid[place])
                 drafts.pop(place)
                 if not isinstance(outcome, LabelFailure):
@@ -121,7 +135,7 @@ class Escalate:
             last = number == len(self._steps) - 1
             places = list(waiting)
             asked = [_step_request(batch[place], number, waiting[place]) for place in places]
-            for place, outcome in zip(places, _asked(step, asked) if asked else [], strict=True):
+            for place, outcome in zip(places, _asked(step, asked), strict=True):
                 settled = _settled(outcome, self._accept, last)
                 draft = waiting.pop(place)
                 if settled is not None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from dataeff_al.digests import Ref, digest_json
 from dataeff_al.errors import CapabilityError
+from dataeff_al.labeling.asking import asked
 from dataeff_al.labeling.check import as_declared
-from dataeff_al.labeling.spooled import asked
 from dataeff_al.labeling.types import Deferred, Label, Labeler, LabelFailure, Outcome, Request
 from dataeff_al.parts import PartSpec
 from dataeff_al.randomness import seed_for

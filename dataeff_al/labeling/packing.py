@@ -1,6 +1,7 @@
 """Requests and outcomes as blobs, so that they can cross a process and outlive it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,16 @@ def _label(fields: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Label:
     )
 
 
+@contextmanager
+def _stated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"a packed {what} must state everything that belongs to one, but got {error!r}.") from error
+
+
 def pack_request(request: Request) -> bytes:
     """A request as a blob, without its key: the same question has the same digest at every attempt."""
     fields = _prefixed(_SAMPLE, request.sample.fields)
@@ -79,10 +90,11 @@ def pack_request(request: Request) -> bytes:
 
 
 def unpack_request(content: bytes, key: str) -> Request:
-    """The request that :func:`pack_request` wrote, under an attempt's key."""
+    """The request that :func:`pack_request` wrote, under an attempt's key. Raises DataError when it is none."""
     fields, meta = unpack(content)
-    draft = None if meta["draft"] is None else _label(fields, meta["draft"])
-    return Request(key, _sample(fields, meta), meta["fidelity"], meta["seed"], draft)
+    with _stated("request"):
+        draft = None if meta["draft"] is None else _label(fields, meta["draft"])
+        return Request(key, _sample(fields, meta), meta["fidelity"], meta["seed"], draft)
 
 
 def pack_outcome(outcome: Outcome) -> bytes:
@@ -99,11 +111,12 @@ def pack_outcome(outcome: Outcome) -> bytes:
 def unpack_outcome(content: bytes) -> Outcome:
     """The outcome that :func:`pack_outcome` wrote. Raises DataError when it is none."""
     fields, meta = unpack(content)
-    if meta["outcome"] == "failure":
-        return LabelFailure(meta["reason"], meta["kind"], meta["cost"])
-    if meta["outcome"] == "deferred":
-        return Deferred(_label(fields, meta), meta["confidence_in_draft"], meta["reason"])
-    return _label(fields, meta)
+    with _stated("outcome"):
+        if meta["outcome"] == "failure":
+            return LabelFailure(meta["reason"], meta["kind"], meta["cost"])
+        if meta["outcome"] == "deferred":
+            return Deferred(_label(fields, meta), meta["confidence_in_draft"], meta["reason"])
+        return _label(fields, meta)
 
 
 def unpack_label(content: bytes) -> Label:

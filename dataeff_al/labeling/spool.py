@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dataeff_al.digests import Ref
-from dataeff_al.errors import DataError
+from dataeff_al.errors import CorruptError, DataError
 from dataeff_al.labeling.types import Done, Times
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
@@ -58,12 +58,15 @@ class FileSpool:
         return self._path(attempt, "started").exists()
 
     def outcome(self, attempt: str) -> Done | None:
-        """The remembered outcome."""
+        """The remembered outcome. Raises CorruptError when it is there and unreadable."""
         path = self._path(attempt, "done")
         if not path.exists():
             return None
-        ref, *times = json.loads(path.read_text(encoding="ascii"))
-        return Done(Ref(ref), Times(*times))
+        try:
+            ref, queued_s, work_s, cpu_s = json.loads(path.read_text(encoding="ascii"))
+        except (ValueError, TypeError) as error:
+            raise CorruptError(f"the labeler's outcome in {path.name} must be readable, but got {error}.") from error
+        return Done(Ref(ref), Times(queued_s, work_s, cpu_s))
 
     def forget(self, attempt: str) -> None:
         """The record has the outcome."""
@@ -116,4 +119,3 @@ class MemorySpool:
         """The record has the outcome."""
         self._done.pop(attempt, None)
         self._started.discard(attempt)
-

@@ -4,14 +4,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
+from dataeff_al.errors import DataError, RecordError
+from dataeff_al.labeling.asking import Raised, tried
 from dataeff_al.labeling.check import checked
 from dataeff_al.labeling.packing import pack_outcome, unpack_request
 from dataeff_al.labeling.spool import Spool
 from dataeff_al.labeling.types import (
+    Deferred,
     Done,
     Labeler,
     LabelerInfo,
@@ -19,18 +22,22 @@ from dataeff_al.labeling.types import (
     Outcome,
     Progress,
     Queryable,
-    Request,
     Running,
     Times,
     Unknown,
 )
 
+MAX_CALLS = 3
+
 
 @dataclass(frozen=True)
 class _Job:
+    """An attempt that waits; ``calls``: how often the labeler has been called for it in this life."""
+
     attempt: str
     request: Ref
     queued_at: float
+    calls: int = 0
 
 
 @dataclass
@@ -46,14 +53,20 @@ class Spooled:
     """Hosts a labeler in this process.
 
     Requests wait in a queue and are answered in batches of the labeler's preferred size by one thread. ``on_done`` is
-    called with the attempt when its outcome is there. A batch that outlasts ``timeout_s`` a request is answered with
-    timeouts and a new thread goes on; the old one's late answers are still reported. ``abandoned`` counts such batches.
+    called with the attempt when its outcome is there, or when nobody can say any more what became of it.
+
+    What follows when a call raises or outlasts ``timeout_s`` a request depends on the labeler's effect class. *Pure*:
+    the attempt failed. *Keyed*: a call that raised is repeated under its key before the attempt has failed.
+    *Queryable*: the labeler is asked what became of it. *Blind*: the attempt's outcome is unknown, and nothing is
+    repeated. After a batch that outlasted its time a new thread goes on; the old one's late answers are still reported.
+    ``abandoned`` counts such batches.
 
     Args:
         labeler: the plugin.
         blobs: where requests come from and outcomes go.
         spool: durable for labelers whose calls cost, in memory for pure ones.
         timeout_s: longest time for one request [s].
+        batch: requests per call, None: as the labeler prefers.
         capacity: how many attempts it takes at once.
         on_done: told of every finished attempt, from the worker's thread.
     """
@@ -65,18 +78,22 @@ class Spooled:
         spool: Spool,
         *,
         timeout_s: float | None = None,
+        batch: int | None = None,
         capacity: int = 64,
         on_done: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._labeler, self._blobs, self._spool, self._on_done = labeler, blobs, spool, on_done
         self._timeout_s = timeout_s or labeler.info.timeout_s
+        self._batch = batch or max(labeler.info.preferred_batch, 1)
         self._capacity = capacity
         self._queue: deque[_Job] = deque()
         self._known: set[str] = set()
+        self._lost: dict[str, str] = {}
         self._work: _Work | None = None
-        self.abandoned = 0
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._broken: Exception | None = None
+        self.abandoned = 0
 
     @property
     def info(self) -> LabelerInfo:
@@ -94,12 +111,16 @@ class Spooled:
             if attempt in self._known or self._spool.outcome(attempt) is not None:
                 return
             self._known.add(attempt)
-            self._queue.append(_Job(attempt, request, time.monotonic()))
-            if self._thread is None:
-                self._start_thread()
+            self._lost.pop(attempt, None)
+            self._enqueue(_Job(attempt, request, time.monotonic()))
 
     def poll(self, attempts: Sequence[str]) -> Mapping[str, Progress]:
-        """How each attempt stands; a queryable labeler is asked about what was begun in an earlier life."""
+        """How each attempt stands; a queryable labeler is asked about what was begun in an earlier life.
+
+        Raises RecordError when an outcome could not be kept: what the labeler answered is then not in safety.
+        """
+        if self._broken is not None:
+            raise RecordError(f"a labeler's answers must be kept, but got {self._broken}") from self._broken
         self._end_overlong_work()
         return {attempt: self._progress(attempt) for attempt in attempts}
 
@@ -108,69 +129,140 @@ class Spooled:
         with self._lock:
             for attempt in attempts:
                 self._known.discard(attempt)
+                self._lost.pop(attempt, None)
                 self._spool.forget(attempt)
 
     def cancel(self, attempts: Sequence[str]) -> None:
         """Drop what still waits in the queue; what the labeler has begun goes on."""
         with self._lock:
-            dropped = {job.attempt for job in self._queue if job.attempt in attempts}
+            wanted = set(attempts)
+            dropped = {job.attempt for job in self._queue if job.attempt in wanted and not job.calls}
             self._queue = deque(job for job in self._queue if job.attempt not in dropped)
             self._known -= dropped
 
     def _progress(self, attempt: str) -> Progress:
-        done = self._spool.outcome(attempt)
-        if done is not None:
-            return done
-        if attempt in self._known:
-            return Running()
-        if self._spool.was_started(attempt) and isinstance(self._labeler, Queryable):
-            return self._looked_up(attempt, self._labeler)
-        return Unknown(started=self._spool.was_started(attempt))
+        with self._lock:
+            done = self._spool.outcome(attempt)
+            if done is not None:
+                return done
+            if attempt in self._known:
+                return Running()
+            if attempt in self._lost:
+                return Unknown(started=True, reason=self._lost[attempt])
+            started = self._spool.was_started(attempt)
+        if started and self.info.effect == "queryable":
+            return self._looked_up(attempt)
+        return Unknown(started=started)
 
-    def _looked_up(self, attempt: str, labeler: Queryable) -> Progress:
-        found = labeler.lookup(attempt)
+    def _looked_up(self, attempt: str) -> Progress:
+        """What the labeler itself says; when it cannot say, nobody can."""
+        found = self._lookup(attempt)
+        if isinstance(found, Raised):
+            return Unknown(started=True, reason=found.reason)
         if found is None:
             return Unknown(started=False)
-        return self._keep(attempt, checked(found, self.info), Times())
+        return self._keep(attempt, found, Times())
+
+    def _lookup(self, attempt: str) -> Outcome | Raised | None:
+        if not isinstance(self._labeler, Queryable):
+            return Raised(f"labeler {self.info.name!r} declares to be queryable, but has no lookup")
+        try:
+            found = self._labeler.lookup(attempt)
+        except Exception as error:
+            return Raised(f"lookup of labeler {self.info.name!r} raised {error!r}")
+        return None if found is None else checked(found, self.info)
 
     def _keep(self, attempt: str, outcome: Outcome, times: Times) -> Done:
-        done = Done(self._blobs.put(pack_outcome(outcome)), times)
+        try:
+            content = pack_outcome(outcome)
+        except DataError as error:
+            content = pack_outcome(LabelFailure(f"the answer cannot be kept: {error}", "bad_label", _cost_of(outcome)))
+        done = Done(self._blobs.put(content), times)
         self._spool.mark_done(attempt, done)
         return done
+
+    def _enqueue(self, job: _Job) -> None:
+        self._queue.append(job)
+        if self._thread is None:
+            self._start_thread()
 
     def _start_thread(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"labeler-{self.info.name}", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        me = threading.current_thread()
         while True:
-            with self._lock:
-                if self._thread is not me:
-                    return
-                jobs = [self._queue.popleft() for _ in range(min(len(self._queue), self.info.preferred_batch))]
-                if not jobs:
-                    self._thread = None
-                    return
-                work = self._work = _Work(jobs, time.monotonic())
-            self._answer(work)
+            work = self._next_work()
+            if work is None:
+                return
+            try:
+                self._answer(work)
+            except Exception as error:  # an outcome that cannot be kept: whoever polls must know
+                self._broken = error
+                self._on_done(work.jobs[0].attempt)
+                return
+
+    def _next_work(self) -> _Work | None:
+        with self._lock:
+            if self._thread is not threading.current_thread():
+                return None
+            jobs = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch))]
+            if not jobs:
+                self._thread = None
+                return None
+            called = [replace(job, calls=job.calls + 1) for job in jobs]
+            self._work = _Work(called, time.monotonic())
+            return self._work
 
     def _answer(self, work: _Work) -> None:
         cpu = time.thread_time()
+        found: Sequence[Outcome | Raised]
         try:
             requests = [unpack_request(self._blobs.get(job.request), job.attempt) for job in work.jobs]
             for job in work.jobs:
                 self._spool.mark_started(job.attempt)
-            outcomes = asked(self._labeler, requests)
-        except Exception as error:
-            outcomes = [LabelFailure(f"the host failed with {error!r}", "infra")] * len(work.jobs)
+        except Exception as error:  # the labeler has not been called
+            found = [LabelFailure(f"the host failed with {error!r}", "infra")] * len(work.jobs)
+        else:
+            found = tried(self._labeler, requests)
         share = len(work.jobs)
         work_s, cpu_s = (time.monotonic() - work.began) / share, (time.thread_time() - cpu) / share
-        for job, outcome in zip(work.jobs, outcomes, strict=True):
-            self._finish(job.attempt, outcome, Times(work.began - job.queued_at, work_s, cpu_s))
+        for job, item in zip(work.jobs, found, strict=True):
+            times = Times(work.began - job.queued_at, work_s, cpu_s)
+            if not isinstance(item, Raised):
+                self._finish(job.attempt, item, times)
+            elif not work.abandoned:
+                self._raised(job, item.reason, times)
 
-    def _finish(self, attempt: str, outcome: Outcome, times: Times) -> None:
-        self._keep(attempt, outcome, times)
+    def _raised(self, job: _Job, reason: str, times: Times) -> None:
+        if self.info.effect == "blind":
+            self._lose(job.attempt, reason)
+        elif self.info.effect == "keyed" and job.calls < MAX_CALLS:
+            with self._lock:
+                self._enqueue(job)
+        else:
+            self._finish_or_lose(job, LabelFailure(reason, "infra"), times)
+
+    def _finish_or_lose(self, job: _Job, failure: LabelFailure, times: Times) -> None:
+        """The failure is the outcome, unless a queryable labeler knows better, or cannot say."""
+        found = self._lookup(job.attempt) if self.info.effect == "queryable" else None
+        if isinstance(found, Raised):
+            self._lose(job.attempt, f"{failure.reason}; {found.reason}")
+        else:
+            self._finish(job.attempt, found or failure, times, unless_known=True)
+
+    def _finish(self, attempt: str, outcome: Outcome, times: Times, *, unless_known: bool = False) -> None:
+        with self._lock:
+            if unless_known and self._spool.outcome(attempt) is not None:
+                return
+            self._lost.pop(attempt, None)
+            self._keep(attempt, outcome, times)
+        self._on_done(attempt)
+
+    def _lose(self, attempt: str, reason: str) -> None:
+        with self._lock:
+            self._known.discard(attempt)
+            self._lost[attempt] = reason
         self._on_done(attempt)
 
     def _end_overlong_work(self) -> None:
@@ -185,19 +277,18 @@ class Spooled:
             late = [job for job in work.jobs if self._spool.outcome(job.attempt) is None]
             self._start_thread()
         for job in late:
-            failure = LabelFailure(f"no answer within {self._timeout_s:g} s", "timeout")
-            self._finish(job.attempt, failure, Times(work.began - job.queued_at, self._timeout_s))
+            self._overlong(job, work)
+
+    def _overlong(self, job: _Job, work: _Work) -> None:
+        """Nobody waits any longer. What a call that still runs may cost is taken for lost, unless it is free."""
+        reason = f"no answer within {self._timeout_s:g} s"
+        if self.info.effect == "blind":
+            self._lose(job.attempt, reason)
+            return
+        cost = 0 if self.info.effect == "pure" else self.info.max_cost
+        times = Times(work.began - job.queued_at, self._timeout_s)
+        self._finish_or_lose(job, LabelFailure(reason, "timeout", cost), times)
 
 
-def asked(labeler: Labeler, requests: Sequence[Request]) -> list[Outcome]:
-    """The labeler's checked outcomes; a labeler that raises fails its requests, a pure one only those that raise."""
-    try:
-        outcomes = list(labeler.label(requests))
-    except Exception as error:
-        if labeler.info.effect == "pure" and len(requests) > 1:
-            return [outcome for request in requests for outcome in asked(labeler, [request])]
-        return [LabelFailure(f"labeler {labeler.info.name!r} raised {error!r}", "infra")] * len(requests)
-    if len(outcomes) != len(requests):
-        reason = f"a labeler must answer each of {len(requests)} requests, but got {len(outcomes)} outcomes."
-        return [LabelFailure(reason, "bad_label")] * len(requests)
-    return [checked(outcome, labeler.info) for outcome in outcomes]
+def _cost_of(outcome: Outcome) -> int:
+    return outcome.draft.cost if isinstance(outcome, Deferred) else outcome.cost

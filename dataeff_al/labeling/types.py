@@ -42,12 +42,15 @@ class Label:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
+FailureKind = Literal["infra", "timeout", "bad_label", "refused"]
+
+
 @dataclass(frozen=True)
 class LabelFailure:
     """No answer, and why. ``cost`` is what the failed try cost all the same."""
 
     reason: str
-    kind: Literal["infra", "timeout", "bad_label", "refused"] = "refused"
+    kind: FailureKind = "refused"
     cost: int = 0
 
 
@@ -148,9 +151,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Unknown:
-    """The host has no outcome and is not at work; ``started``: the labeler may have been called."""
+    """The host has no outcome and is not at work; ``started``: the labeler may have been called, ``reason``: why nobody
+    knows what came of it."""
 
     started: bool
+    reason: str = ""
 
 
 Progress = Running | Done | Unknown

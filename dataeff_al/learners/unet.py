@@ -19,7 +19,7 @@ def coordinates(x: Tensor) -> Tensor:
     axes = [torch.linspace(-1.0, 1.0, size, dtype=x.dtype) for size in x.shape[2:]]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
     radius = (grid**2).sum(0, keepdim=True).sqrt()
-    return torch.cat([grid, radius]).expand(len(x), *[-1] * (x.dim() - 1))
+    return torch.cat([grid, radius]).expand(x.shape[0], *[-1] * (x.dim() - 1))
 
 
 def _block(dims: int, inside: int, outside: int) -> nn.Sequential:

@@ -78,6 +78,7 @@ def _field_picture(case: Case) -> Figure:
         image = draw_field(titled(place, plain(class_name(case.channels, channel), 24)), values, "magma", low, high)
         bar = figure.colorbar(image, ax=place, shrink=0.8, pad=0.02)
         bar.ax.set_title(plain(case.unit, 12), fontsize=8)
+        bar.ax.tick_params(labelsize=8, length=2)
         bar.outline.set_visible(False)
     return figure
 

@@ -1,5 +1,6 @@
 """From a status code and its details back to the project's own errors."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +44,8 @@ def raised(error: grpc.RpcError, target: str) -> DataeffError:
     """The error that a failed call means."""
     details = _details(error)
     if details is not None:
-        return _rebuilt(details)
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return _rebuilt(details)
     code, text = error.code(), error.details() or "no reason given"
     if code is grpc.StatusCode.UNAVAILABLE:
         return UnavailableError(f"a service must be reachable at {target}, but got: {_first_line(text)}.")

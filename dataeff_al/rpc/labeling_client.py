@@ -39,7 +39,7 @@ class LabelingCalls:
         return convert.renewed(self._connection.call(self._labeling.Renew, request))
 
     def tell(self, lease: Lease, label: Label, *, request_id: str = "") -> Receipt:
-        """Bring a label. Raises DataError when it does not have the declared form, StateError when there is another."""
+        """Bring a label. Raises DataError when it has another form, ConflictError when it was told otherwise before."""
         request = pb.TellRequest(
             request_id=request_id or new_request_id(),
             campaign=lease.campaign,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataeff_al.errors import DataError
+from dataeff_al.errors import CapabilityError, DataError
 from dataeff_al.samples.archive import read_arrays
 from dataeff_al.samples.arrays import ArrayPool, array_pool
 from dataeff_al.samples.codecs import codec_for
@@ -18,8 +18,10 @@ from dataeff_al.samples.types import SampleSpec
 def file_pool(path: Path, *, answered: bool) -> ArrayPool:
     """All samples of a file; both ``x`` and ``mask`` are fields where the file holds both.
 
-    ``answered``: the file's answers are read, too; otherwise they are left alone, whatever they are. Raises DataError
-    when the file is missing, hostile, breaks the contract, or has no answers where some are wanted.
+    ``answered``: the file's answers are read, too; otherwise they are left alone, whatever they are.
+
+    Raises DataError when the file is missing, hostile or breaks the contract, CapabilityError when it has no answers
+    but some are wanted.
     """
     arrays = read_arrays(path, only=(*INPUTS, *BESIDE, *(ANSWERS if answered else ())))
     try:
@@ -32,7 +34,7 @@ def file_pool(path: Path, *, answered: bool) -> ArrayPool:
 def _columns(arrays: Mapping[str, np.ndarray], answered: bool) -> Columns:
     columns = columns_from(arrays)
     if answered and columns.answers is None:
-        raise DataError(f"the file must hold answers under {', '.join(ANSWERS)}, but got {sorted(arrays)!r}.")
+        raise CapabilityError(f"answers must be in the file, under {', '.join(ANSWERS)}, but got {sorted(arrays)!r}.")
     inputs = {name: array for name, array in arrays.items() if name in INPUTS or name in BESIDE}
     for name in INPUTS:
         if name in arrays and name not in columns.spec.fields:

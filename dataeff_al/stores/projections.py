@@ -224,8 +224,7 @@ def _(event: ev.ExtraTold, stored: StoredEvent, known: Known) -> list[Change]:
 
 @_changes.register
 def _(event: ev.ExtraFailed, stored: StoredEvent, known: Known) -> list[Change]:
-    account = known(event.query).account
-    booked = _book(stored, ("EXTRA", account, event.attempt, event.cost))
+    booked = _book(stored, ("EXTRA", known(event.query).account, event.attempt, event.cost))
     return [_attempt(stored, event.attempt, state="extra", reason=event.reason), *booked]
 
 

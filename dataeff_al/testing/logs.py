@@ -106,18 +106,26 @@ class Story:
 def told_story(labels: int = 4) -> tuple[Story, list[ev.Event]]:
     """A short campaign in which every kind of money moves, and its events."""
     story = Story()
-    log: list[ev.Event] = [*story.begin(), story.propose(2, "validation"), story.propose(labels + 3)]
+    log: list[ev.Event] = [*story.begin(), story.propose(2, "validation"), story.propose(labels + 4)]
     first = 2
     names = [f"q{slot}" for slot in range(first, first + labels)]
-    failing, late, dropped = (f"q{slot}" for slot in range(first + labels, first + labels + 3))
-    log += [story.lease([*names, failing, late]), ev.Beat(attempts=(f"{names[0]}.1",), deadline=90.0)]
+    failing, late, lost, dropped = (f"q{slot}" for slot in range(first + labels, first + labels + 4))
+    log += [story.lease([*names, failing, late, lost]), ev.Beat(attempts=(f"{names[0]}.1",), deadline=90.0)]
     log += [story.tell(name, cost) for name, cost in zip(names, [1, 3, 5, 0] * labels, strict=False)]
     log += [story.fail(failing, cost=2), ev.DeadLettered(query=failing, reason="no wall")]
-    log += [
-        ev.AttemptExpired(attempt=f"{late}.1", query=late),
-        ev.QueryCancelled(query=late),
-        story.tell_extra(late, 2),
-    ]
+    log += [ev.AttemptExpired(attempt=f"{late}.1", query=late), ev.QueryCancelled(query=late)]
+    log += [story.tell_extra(late, 2), *_lost(lost)]
     log += [story.inherit(2), story.train(labels + 1), ev.CancelRequested(reason="enough")]
     log += [ev.QueryCancelled(query=name) for name in (dropped, "q0", "q1")]
     return story, [*log, ev.Cancelled()]
+
+
+def _lost(query: str) -> list[ev.Event]:
+    """An attempt of unknown outcome is settled as lost; what it cost all the same becomes known too late."""
+    attempt = {"attempt": f"{query}.1", "query": query}
+    return [
+        ev.AttemptUnknown(**attempt, reason="the labeler was restarted"),
+        ev.Settled(**attempt, verdict="lost"),
+        ev.DeadLettered(query=query, reason="settled as lost"),
+        ev.ExtraFailed(**attempt, failure="infra", reason="out of memory", cost=1),
+    ]

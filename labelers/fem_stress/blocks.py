@@ -5,12 +5,12 @@ Eliminating it turns it into ``[R | R^-T rest]`` with ``D = R^T R``.
 """
 
 import numpy as np
-from numba import njit
 
+from labelers.fem_stress.compiled import inlined, kernel
 from labelers.fem_stress.simd import load, splat, sqrt, store
 
 
-@njit(inline="always")
+@inlined
 def _tile24(
     c: np.ndarray,
     c_at: int,
@@ -44,7 +44,48 @@ def _tile24(
     store(c, low + 3, s13)
 
 
-@njit(inline="always")
+@inlined
+def _tile44(
+    c: np.ndarray,
+    c_at: int,
+    ld_c: int,
+    a: np.ndarray,
+    a_at: int,
+    ld_a: int,
+    b: np.ndarray,
+    b_at: int,
+    ld_b: int,
+    count: int,
+) -> None:
+    """``C[0:4, 0:4] -= sum_k A[k, 0:4]^T B[k, 0:4]`` with sixteen sums held in registers."""
+    one, two, three = c_at + ld_c, c_at + 2 * ld_c, c_at + 3 * ld_c
+    s00, s01, s02, s03 = load(c, c_at), load(c, c_at + 1), load(c, c_at + 2), load(c, c_at + 3)
+    s10, s11, s12, s13 = load(c, one), load(c, one + 1), load(c, one + 2), load(c, one + 3)
+    s20, s21, s22, s23 = load(c, two), load(c, two + 1), load(c, two + 2), load(c, two + 3)
+    s30, s31, s32, s33 = load(c, three), load(c, three + 1), load(c, three + 2), load(c, three + 3)
+    for _ in range(count):
+        b0, b1, b2, b3 = load(b, b_at), load(b, b_at + 1), load(b, b_at + 2), load(b, b_at + 3)
+        a0, a1 = load(a, a_at), load(a, a_at + 1)
+        s00, s01, s02, s03 = s00 - a0 * b0, s01 - a0 * b1, s02 - a0 * b2, s03 - a0 * b3
+        s10, s11, s12, s13 = s10 - a1 * b0, s11 - a1 * b1, s12 - a1 * b2, s13 - a1 * b3
+        a2, a3 = load(a, a_at + 2), load(a, a_at + 3)
+        s20, s21, s22, s23 = s20 - a2 * b0, s21 - a2 * b1, s22 - a2 * b2, s23 - a2 * b3
+        s30, s31, s32, s33 = s30 - a3 * b0, s31 - a3 * b1, s32 - a3 * b2, s33 - a3 * b3
+        a_at += ld_a
+        b_at += ld_b
+    for at, v0, v1, v2, v3 in (
+        (c_at, s00, s01, s02, s03),
+        (one, s10, s11, s12, s13),
+        (two, s20, s21, s22, s23),
+        (three, s30, s31, s32, s33),
+    ):
+        store(c, at, v0)
+        store(c, at + 1, v1)
+        store(c, at + 2, v2)
+        store(c, at + 3, v3)
+
+
+@inlined
 def _tile22(
     c: np.ndarray,
     c_at: int,
@@ -70,7 +111,7 @@ def _tile22(
     store(c, low + 1, s11)
 
 
-@njit(cache=True)
+@kernel
 def subtract_product(
     c: np.ndarray,
     c_at: int,
@@ -94,7 +135,11 @@ def subtract_product(
     column = 0
     while column + 4 <= columns:
         last = min(rows, column + 4) if upper else rows
-        for row in range(0, last, 2):
+        row = 0
+        while row + 4 <= last:
+            _tile44(c, c_at + row * ld_c + column, ld_c, a, a_at + row, ld_a, b, b_at + column, ld_b, count)
+            row += 4
+        if row < last:
             _tile24(c, c_at + row * ld_c + column, ld_c, a, a_at + row, ld_a, b, b_at + column, ld_b, count)
         column += 4
     while column < columns:
@@ -104,7 +149,7 @@ def subtract_product(
         column += 2
 
 
-@njit(cache=True)
+@kernel
 def eliminate(m: np.ndarray, at: int, ld: int, rows: int, columns: int) -> None:
     """Factor the leading ``(rows, rows)`` block in place and apply it to the columns behind it; both even.
 
@@ -128,7 +173,7 @@ def eliminate(m: np.ndarray, at: int, ld: int, rows: int, columns: int) -> None:
             store(m, second + c, (load(m, second + c) - cross * top) * inverse2)
 
 
-@njit(cache=True)
+@kernel
 def solve_symmetric(m: np.ndarray, at: int, ld: int, rows: int, load_at: int, x: np.ndarray, x_at: int) -> None:
     """Solve the block ``(rows, rows)``, which need not be positive definite, for its column ``load_at``, into ``x``.
 
@@ -150,7 +195,7 @@ def solve_symmetric(m: np.ndarray, at: int, ld: int, rows: int, load_at: int, x:
         store(x, x_at + i, total / load(m, at + i * ld + i))
 
 
-@njit(cache=True)
+@kernel
 def back_substitute(m: np.ndarray, at: int, ld: int, rows: int, x: np.ndarray, x_at: int) -> None:
     """Solve ``R x = x`` in place for the factored leading block."""
     for i in range(rows - 1, -1, -1):
@@ -160,7 +205,7 @@ def back_substitute(m: np.ndarray, at: int, ld: int, rows: int, x: np.ndarray, x
         store(x, x_at + i, total / load(m, at + i * ld + i))
 
 
-@njit(cache=True)
+@kernel
 def subtract_rows(
     m: np.ndarray, at: int, ld: int, rows: int, columns: int, x: np.ndarray, x_at: int, y: np.ndarray, y_at: int
 ) -> None:

@@ -8,8 +8,8 @@ from dataeff_al.errors import GeometryError
 from dataeff_al.vessel.raster import pixel_centres
 from labelers.fem_stress.from_section import SectionMesh
 from labelers.fem_stress.locate import fields_at, locate
-from labelers.fem_stress.stress import cauchy_stress, channels_of
 from labelers.fem_stress.problem import Answer
+from labelers.fem_stress.stress import cauchy_stress, channels_of
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,13 @@ class StressField:
         points = np.stack(np.broadcast_arrays(x[None], y[:, None]), axis=-1).reshape(-1, 2)
         return channels_of(self.stress_at(points), points, self.mesh.centre).reshape(3, *shape)
 
+    def moduli_at(self, points_mm: np.ndarray) -> np.ndarray:
+        """Moduli ``(k, n)`` that the solver used at points ``(n, 2)``; NaN outside tissue."""
+        found, where = locate(self.mesh.nodes, self.mesh.centre, _checked(points_mm), False)
+        return np.where(found[:, 0] < 0, np.nan, self._moduli(found, where))
+
     def _moduli(self, found: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Moduli ``(k, n)`` of the Gauss point nearest to each point."""
+        """Moduli of the Gauss point nearest to each point."""
         nearest = np.clip(np.rint(where / np.sqrt(0.6)), -1, 1).astype(int) + 1
         law = self.mesh.law_of[found[:, 0], found[:, 1], nearest[:, 0] * 3 + nearest[:, 1]]
         return np.array([one.moduli for one in self.mesh.laws]).T[:, law]

@@ -8,15 +8,15 @@ from dataeff_al.vessel.raster import pixel_centres
 from dataeff_al.vessel.tissues import LUMEN, TISSUES
 from labelers.fem_stress.locate import fields_at, locate
 from labelers.fem_stress.masks import MaskGeometry, blended, check_mask, sample_image
-from labelers.fem_stress.polar_mesh import gauss_points, layer_counts, ring_nodes, spread
+from labelers.fem_stress.polar_mesh import gauss_points, layer_counts, node_angles, ring_nodes, spread
+from labelers.fem_stress.problem import Answer, Problem
 from labelers.fem_stress.settings import StressSettings
 from labelers.fem_stress.stress import cauchy_stress, channels_of
-from labelers.fem_stress.problem import Answer, Problem
 
 
 @dataclass(frozen=True)
 class MaskCase:
-    """A prepared mask: the problem, the tissue pixels ``(h, w)`` bool, their points ``(n, 2)`` mm, moduli ``(k, n)``."""
+    """A prepared mask: the problem, the tissue pixels ``(h, w)`` bool, their points ``(n, 2)`` mm, moduli there."""
 
     problem: Problem
     valid: np.ndarray
@@ -34,7 +34,7 @@ def prepare_mask(mask: np.ndarray, pixel_size_mm: float, settings: StressSetting
     if settings.outer == "adventitia":
         borders = np.vstack([borders, geometry.outer[None] + settings.adventitia_mm])
         counts = layer_counts(np.diff(borders.mean(axis=1)), settings.mesh[0])
-    nodes = ring_nodes(spread(borders, counts), geometry.centre)
+    nodes = ring_nodes(spread(borders, counts), geometry.centre, node_angles(settings.mesh[1]))
     points = gauss_points(nodes)
     images = [blended(mask, values) for values in _by_code(settings)]
     moduli = np.stack([_sampled(geometry, image, points) for image in images], axis=2)

@@ -1,8 +1,9 @@
 """Finite-strain elements over lanes: W = c1 (I - 3) + D1 (exp(D2 (I - 3)) - 1) + pressure, total Lagrangian.
 
 I = J^(-2/3) (tr F^T F) is the isochoric first invariant, in plane strain F_33 = 1. The pressure p solves
-int psi (J - 1 - p / kappa) = 0 over each element for psi = 1, x, y, so it follows from the displacement at once and the
-Newton matrix is K + C^T M^-1 C in the displacement alone, as in the linear element.
+int psi (J - 1 - p / kappa) = 0 over each element for psi = 1, x, y. Newton's method runs on u and p together with p
+eliminated in each element: K(u, p) + C^T M^-1 C in the displacement alone. Far from the solution the p that u alone
+would give is a thousandfold wrong; it may enter the forces, where it is what elimination leaves, but not K.
 
 P = dW/dF = W1 S + p cof F with S = dI/dF = 2 a F - 2/3 I H, a = J^(-2/3), H = F^-T, and
 dP/dF = W2 S x S + W1 (2 a 1 - 4/3 a (F x H + H x F) + 4/9 I H x H - 2/3 I dH/dF) + p d(cof F)/dF,
@@ -12,24 +13,32 @@ dH_iJ/dF_kL = -H_iL H_kJ (Bonet and Wood, Nonlinear Continuum Mechanics for Fini
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
+from labelers.fem_stress.compiled import inlined, kernel
 from labelers.fem_stress.linear import (
-    ANGULAR,
     GRAD,
     INNER,
     OUTER,
-    RADIAL,
     C,
     M,
     X,
     gather,
     gradients,
+    keep_pressure,
     reduce_pressure,
 )
-from labelers.fem_stress.reference import EDGE_PRODUCT, EDGE_SHAPE, EDGE_SLOPE, GAUSS_WEIGHT, SHAPE, WEIGHT
+from labelers.fem_stress.reference import (
+    ANGULAR,
+    EDGE_PRODUCT,
+    EDGE_SHAPE,
+    EDGE_SLOPE,
+    GAUSS_WEIGHT,
+    RADIAL,
+    SHAPE,
+    WEIGHT,
+)
 from labelers.fem_stress.ring import KE, clear, close_column, scatter, solve_ring
-from labelers.fem_stress.simd import exp, greatest, least, load, log, splat, sqrt, store
+from labelers.fem_stress.simd import least, load, splat, sqrt, store
 
 U: Final = 402
 W: Final = 420
@@ -38,15 +47,19 @@ PSI: Final = 465
 G: Final = 483
 P: Final = 486
 T: Final = 489
-HYPER_SCRATCH: Final = 1137
+STATE: Final = 1137
+TENSION: Final = 1140
+HYPER_SCRATCH: Final = 1143
 """Entries of the scratch array behind those of the linear element: displacements (9, 2), weights (9,), F (9, 2, 2),
-psi (9, 2), int psi (J - 1) (3,), pressure (3,), stiffness times gradient (9, 9, 2, 2, 2)."""
+psi (9, 2), int psi (J - 1) (3,), pressure (3,), stiffness times gradient
+(9, 9, 2, 2, 2), pressure state (3,), tension and its
+direction (3,)."""
 
 CROSS: Final = (EDGE_PRODUCT - EDGE_PRODUCT.T) / 2
 """The load's stiffness on one side; the symmetric part cancels between neighbouring sides of a closed border."""
 
 
-@njit(cache=True)
+@kernel
 def kinematics(work: np.ndarray, moduli: np.ndarray, at: int) -> Any:
     """F and weights at the Gauss points, C, M and int psi (J - 1). Returns the least of the two Jacobians."""
     smallest = splat(1e300)
@@ -75,7 +88,28 @@ def kinematics(work: np.ndarray, moduli: np.ndarray, at: int) -> Any:
     return smallest
 
 
-@njit(cache=True)
+@inlined
+def root_of_volume(volume: Any) -> Any:
+    """J^(-1/3) by Newton's method on y^-3 = J from the tangent at 1; exact to rounding for J in (0.4, 2)."""
+    y = splat(1.0) - (volume - 1.0) * splat(1.0 / 3.0) + (volume - 1.0) * (volume - 1.0) * splat(2.0 / 9.0)
+    for _ in range(5):
+        y = y * (splat(4.0) - volume * y * y * y) * splat(1.0 / 3.0)
+    return y
+
+
+@inlined
+def exponential(x: Any) -> Any:
+    """exp(x) as the 64th power of a Taylor polynomial at x / 64: 1e-13 in relative terms for |x| < 20."""
+    z = x * splat(1.0 / 64.0)
+    y = splat(1.0)
+    for i in range(11, 0, -1):
+        y = splat(1.0) + z * y * splat(1.0 / i)
+    for _ in range(6):
+        y = y * y
+    return y
+
+
+@kernel
 def volume_terms(work: np.ndarray, g: int, weight: Any, volume: Any, px: Any, py: Any) -> None:
     """Add the point's share to C = int psi cof F grad N and to int psi (J - 1)."""
     store(work, PSI + 2 * g, px)
@@ -97,7 +131,7 @@ def volume_terms(work: np.ndarray, g: int, weight: Any, volume: Any, px: Any, py
     store(work, G + 2, load(work, G + 2) + py * change)
 
 
-@njit(cache=True)
+@kernel
 def compliance_terms(work: np.ndarray, g: int, wk: Any) -> None:
     """Add the point's share to M = int psi psi / kappa."""
     px, py = load(work, PSI + 2 * g), load(work, PSI + 2 * g + 1)
@@ -109,7 +143,7 @@ def compliance_terms(work: np.ndarray, g: int, wk: Any) -> None:
     store(work, M + 5, load(work, M + 5) + wk * py * py)
 
 
-@njit(cache=True)
+@kernel
 def solve_pressure(work: np.ndarray) -> None:
     """p = R^-1 R^-T int psi (J - 1), with R as :func:`reduce_pressure` leaves it."""
     r00, r01, r02 = load(work, M), load(work, M + 1), load(work, M + 2)
@@ -124,7 +158,7 @@ def solve_pressure(work: np.ndarray) -> None:
     store(work, P + 2, c)
 
 
-@njit(cache=True)
+@kernel
 def material(work: np.ndarray, g: int, moduli: np.ndarray, at: int, ke: np.ndarray) -> None:
     """Subtract the point's inner forces from the load column and leave weight dP/dF grad N in T."""
     f0, f1, f2, f3 = (
@@ -137,10 +171,11 @@ def material(work: np.ndarray, g: int, moduli: np.ndarray, at: int, ke: np.ndarr
     volume = f0 * f3 - f1 * f2
     inverse = splat(1.0) / volume
     h0, h1, h2, h3 = f3 * inverse, splat(0.0) - f2 * inverse, splat(0.0) - f1 * inverse, f0 * inverse
-    a = exp(log(volume) * splat(-2.0 / 3.0))
+    a = root_of_volume(volume)
+    a = a * a
     invariant = a * (f0 * f0 + f1 * f1 + f2 * f2 + f3 * f3 + 1.0)
     c1, d1, d2 = load(moduli, at + g), load(moduli, at + 9 + g), load(moduli, at + 18 + g)
-    stiff = d1 * d2 * exp(d2 * (invariant - 3.0))
+    stiff = d1 * d2 * exponential(d2 * (invariant - 3.0))
     first, second = weight * (c1 + stiff), weight * (stiff * d2)
     third = invariant * splat(2.0 / 3.0)
     twice = a + a
@@ -149,12 +184,18 @@ def material(work: np.ndarray, g: int, moduli: np.ndarray, at: int, ke: np.ndarr
         load(work, P) + load(work, P + 1) * load(work, PSI + 2 * g) + load(work, P + 2) * load(work, PSI + 2 * g + 1)
     )
     pj = p * volume
+    state = load(work, STATE) + load(work, STATE + 1) * load(work, PSI + 2 * g)
+    state = (state + load(work, STATE + 2) * load(work, PSI + 2 * g + 1)) * weight * volume
     p0, p1, p2, p3 = first * s0 + pj * h0, first * s1 + pj * h1, first * s2 + pj * h2, first * s3 + pj * h3
     # tangent A = second s x s + hh H x H - fh (F x H + H x F) + diagonal + swap, rows and columns (iJ) = 11, 12, 21, 22
-    hh, fh, swap, diagonal = first * third * splat(2.0 / 3.0) + pj, first * twice * splat(2.0 / 3.0), first * third - pj, first * twice
+    hh, fh = first * third * splat(2.0 / 3.0) + state, first * twice * splat(2.0 / 3.0)
+    swap, diagonal = first * third - state, first * twice
+    tension, tx, ty = weight * load(work, TENSION), load(work, TENSION + 1), load(work, TENSION + 2)
     for n in range(9):
         x, y = load(work, GRAD + (g * 9 + n) * 2), load(work, GRAD + (g * 9 + n) * 2 + 1)
         here = 2 * n * KE + 18
+        pull = tension * (tx * x + ty * y)
+        dx, dy = diagonal * x + pull * tx, diagonal * y + pull * ty
         store(ke, here, load(ke, here) - (p0 * x + p1 * y))
         store(ke, here + KE, load(ke, here + KE) - (p2 * x + p3 * y))
         out = T + (g * 9 + n) * 8
@@ -171,16 +212,16 @@ def material(work: np.ndarray, g: int, moduli: np.ndarray, at: int, ke: np.ndarr
             t2 = cs * s2 + ch * h2 - cf * f2 + u1 * hx
             t3 = cs * s3 + ch * h3 - cf * f3 + u1 * hy
             if k == 0:
-                t0, t1 = t0 + diagonal * x, t1 + diagonal * y
+                t0, t1 = t0 + dx, t1 + dy
             else:
-                t2, t3 = t2 + diagonal * x, t3 + diagonal * y
+                t2, t3 = t2 + dx, t3 + dy
             store(work, out + k, t0)
             store(work, out + 2 + k, t1)
             store(work, out + 4 + k, t2)
             store(work, out + 6 + k, t3)
 
 
-@njit(cache=True)
+@kernel
 def tangent(work: np.ndarray, ke: np.ndarray) -> None:
     """K_ab,ik = sum over points of d_J N_a (weight dP_iJ/dF_kL d_L N_b) + (C^T C)_ab,ik."""
     for a in range(9):
@@ -189,8 +230,10 @@ def tangent(work: np.ndarray, ke: np.ndarray) -> None:
             for g in range(9):
                 here = T + (g * 9 + b) * 8
                 x, y = load(work, GRAD + (g * 9 + a) * 2), load(work, GRAD + (g * 9 + a) * 2 + 1)
-                xx, xy = xx + x * load(work, here) + y * load(work, here + 2), xy + x * load(work, here + 1) + y * load(work, here + 3)
-                yx, yy = yx + x * load(work, here + 4) + y * load(work, here + 6), yy + x * load(work, here + 5) + y * load(work, here + 7)
+                xx = xx + x * load(work, here) + y * load(work, here + 2)
+                xy = xy + x * load(work, here + 1) + y * load(work, here + 3)
+                yx = yx + x * load(work, here + 4) + y * load(work, here + 6)
+                yy = yy + x * load(work, here + 5) + y * load(work, here + 7)
             for q in range(3):
                 i, j = C + q * 18 + 2 * a, C + q * 18 + 2 * b
                 cx, cy, dx, dy = load(work, i), load(work, i + 1), load(work, j), load(work, j + 1)
@@ -202,9 +245,9 @@ def tangent(work: np.ndarray, ke: np.ndarray) -> None:
             store(ke, at + KE + 1, yy)
 
 
-@njit(cache=True)
-def push_deformed(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
-    """Lumen pressure on the deformed inner side, and its stiffness."""
+@kernel
+def push_deformed(work: np.ndarray, pressure: float, follow: float, ke: np.ndarray) -> None:
+    """Lumen pressure on the deformed inner side, and the stiffness that a pressure ``follow`` has there."""
     for i in range(3):
         fx = fy = splat(0.0)
         for j in range(3):
@@ -214,7 +257,7 @@ def push_deformed(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
             fy = fy - q * (load(work, X + a) + load(work, U + a))
             if b < a:
                 here = b * KE + a
-                share = splat(pressure * CROSS[i, j])
+                share = splat(follow * CROSS[i, j])
                 store(ke, here + 1, load(ke, here + 1) - share)
                 store(ke, here + KE, load(ke, here + KE) + share)
         here = 2 * INNER[i] * KE + 18
@@ -222,7 +265,7 @@ def push_deformed(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
         store(ke, here + KE, load(ke, here + KE) + fy)
 
 
-@njit(cache=True)
+@kernel
 def rest_deformed(work: np.ndarray, foundation: float, ke: np.ndarray) -> None:
     """The elastic foundation's stiffness and the force that it exerts already."""
     for g in range(3):
@@ -245,7 +288,7 @@ def rest_deformed(work: np.ndarray, foundation: float, ke: np.ndarray) -> None:
                     store(ke, here2 + KE + 1, load(ke, here2 + KE + 1) + both)
 
 
-@njit(cache=True)
+@kernel
 def gather_moved(nodes: np.ndarray, u: np.ndarray, e: int, k: int, columns: int, radial: int, work: np.ndarray) -> None:
     """Copy the element's points and displacements."""
     gather(nodes, e, k, columns, radial, work)
@@ -255,26 +298,46 @@ def gather_moved(nodes: np.ndarray, u: np.ndarray, e: int, k: int, columns: int,
         store(work, U + 2 * a + 1, load(u, here + 1))
 
 
-@njit(cache=True)
+@kernel
+def expect_tension(work: np.ndarray, tension: Any) -> None:
+    """Set the element's expected tension along the ring."""
+    x = load(work, X + 14) - load(work, X + 8)
+    y = load(work, X + 15) - load(work, X + 9)
+    length = sqrt(x * x + y * y)
+    store(work, TENSION, tension)
+    store(work, TENSION + 1, x / length)
+    store(work, TENSION + 2, y / length)
+
+
+@kernel
 def newton_step(
     nodes: np.ndarray,
     u: np.ndarray,
     moduli: np.ndarray,
     pressure: float,
+    follow: float,
+    tension: np.ndarray,
     foundation: float,
     columns: int,
     radial: int,
     buffers: tuple[np.ndarray, ...],
     work: np.ndarray,
     ke: np.ndarray,
+    state: np.ndarray,
     step: np.ndarray,
+    stepped: np.ndarray,
     report: np.ndarray,
 ) -> None:
-    """One Newton step of eight sections from ``u``; ``moduli`` ``(columns, radial, 4, 9)``: c1, d1, d2, kappa.
+    """One Newton step of eight sections, from ``u`` and the pressures ``state`` to ``u + step`` and ``stepped``.
 
-    ``report``: the least Jacobian of mesh and deformation at ``u``, the largest component of the step.
+    ``moduli`` ``(columns, radial, 4, 9)``: c1, d1, d2, kappa.
+
+    ``follow``: the pressure whose load stiffness is taken. A pressure that no stress answers yet would make the matrix
+    indefinite: so the first step, which knows no stress, is given the ``tension`` ``(columns, radial)`` kPa along the
+    ring that is to be expected; it enters the matrix alone, later steps get zeros.
+    ``report``: the least Jacobian of mesh and deformation at ``u``.
     """
-    ring, middles, centres, _ = buffers
+    ring, middles, centres, kept = buffers
     n, m = 4 * radial + 2, 2 * radial + 2
     wide, mwide = 3 * n + 2, m + 2 * n + 2
     smallest = splat(1e300)
@@ -289,26 +352,42 @@ def newton_step(
             smallest = least(smallest, kinematics(work, moduli, at))
             reduce_pressure(work)
             solve_pressure(work)
+            keep_pressure(work, kept, (e * radial + k) * 54)
+            for q in range(3):
+                store(work, STATE + q, load(state, (e * radial + k) * 3 + q))
+                store(stepped, (e * radial + k) * 3 + q, load(work, P + q))
+            expect_tension(work, load(tension, e * radial + k))
             clear(ke, 0, 18 * KE)
             for g in range(9):
                 material(work, g, moduli, at, ke)
             tangent(work, ke)
             if k == 0:
-                push_deformed(work, pressure, ke)
+                push_deformed(work, pressure, follow, ke)
             if k == radial - 1 and foundation > 0.0:
                 rest_deformed(work, foundation, ke)
             scatter(ke, e, k, columns, radial, ring, middles, centres)
         close_column(e, columns, radial, ring, middles)
     solve_ring(columns, radial, ring, middles, centres, foundation <= 0.0, step)
-    largest = splat(0.0)
-    for i in range(2 * columns * n):
-        value = load(step, i)
-        largest = greatest(largest, greatest(value, splat(0.0) - value))
+    step_pressures(step, kept, columns, radial, work, stepped)
     store(report, 0, smallest)
-    store(report, 1, largest)
 
 
-@njit(cache=True)
+@kernel
+def step_pressures(
+    step: np.ndarray, kept: np.ndarray, columns: int, radial: int, work: np.ndarray, stepped: np.ndarray
+) -> None:
+    """Add M^-1 C step to the pressures."""
+    for e in range(columns):
+        for k in range(radial):
+            gather(step, e, k, columns, radial, work)
+            for q in range(3):
+                total = load(stepped, (e * radial + k) * 3 + q)
+                for i in range(18):
+                    total = total + load(kept, (e * radial + k) * 54 + q * 18 + i) * load(work, X + i)
+                store(stepped, (e * radial + k) * 3 + q, total)
+
+
+@kernel
 def final_pressures(
     nodes: np.ndarray,
     u: np.ndarray,

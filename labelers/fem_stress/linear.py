@@ -8,8 +8,8 @@ the element leaves a positive definite matrix in the displacement alone that doe
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
+from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.reference import (
     ANGULAR,
     EDGE_PRODUCT,
@@ -37,7 +37,7 @@ OUTER: Final = np.array([5, 2, 8])
 """Local nodes of the inner and the outer side, with the angle."""
 
 
-@njit(cache=True)
+@kernel
 def gather(nodes: np.ndarray, e: int, k: int, columns: int, radial: int, work: np.ndarray) -> None:
     """Copy the element's nine points from ``nodes`` ``(2 columns, 2 radial + 1, 2)``."""
     for a in range(9):
@@ -46,7 +46,7 @@ def gather(nodes: np.ndarray, e: int, k: int, columns: int, radial: int, work: n
         store(work, X + 2 * a + 1, load(nodes, here + 1))
 
 
-@njit(cache=True)
+@kernel
 def gradients(work: np.ndarray, g: int) -> Any:
     """Shape gradients at Gauss point ``g`` into GRAD; returns the Jacobian determinant."""
     a = b = c = d = splat(0.0)
@@ -64,7 +64,7 @@ def gradients(work: np.ndarray, g: int) -> Any:
     return determinant
 
 
-@njit(cache=True)
+@kernel
 def pressure_terms(work: np.ndarray, g: int, weight: Any, kappa: Any) -> None:
     """Add the point's share to C = int psi grad N and M = int psi psi / kappa, psi = 1, x - xc, y - yc."""
     px = py = splat(0.0)
@@ -86,7 +86,7 @@ def pressure_terms(work: np.ndarray, g: int, weight: Any, kappa: Any) -> None:
     store(work, M + 5, load(work, M + 5) + wk * py * py)
 
 
-@njit(cache=True)
+@kernel
 def reduce_pressure(work: np.ndarray) -> None:
     """M = R^T R, C <- R^-T C, so that C^T C is the pressure's stiffness. R stays in M."""
     r00 = sqrt(load(work, M))
@@ -109,7 +109,7 @@ def reduce_pressure(work: np.ndarray) -> None:
     store(work, M + 5, r22)
 
 
-@njit(cache=True)
+@kernel
 def keep_pressure(work: np.ndarray, pressures: np.ndarray, at: int) -> None:
     """Store R^-1 R^-T C: pressure coefficients ``(3,)`` = this ``(3, 18)`` times the displacements."""
     r00, r01, r02 = load(work, M), load(work, M + 1), load(work, M + 2)
@@ -122,7 +122,7 @@ def keep_pressure(work: np.ndarray, pressures: np.ndarray, at: int) -> None:
         store(pressures, at + i, (load(work, C + i) - r01 * b - r02 * c) / r00)
 
 
-@njit(cache=True)
+@kernel
 def shear_stiffness(work: np.ndarray, ke: np.ndarray) -> None:
     """K_ab,ij = int mu (d_ij grad N_a . grad N_b + d_j N_a d_i N_b - 2/3 d_i N_a d_j N_b) + (C^T C)_ab,ij."""
     for a in range(9):
@@ -146,7 +146,7 @@ def shear_stiffness(work: np.ndarray, ke: np.ndarray) -> None:
             store(ke, here + KE + 1, kyy)
 
 
-@njit(cache=True)
+@kernel
 def push_lumen(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
     """Add the lumen pressure's forces on the inner side: f_a = p int N_a (dy, -dx)."""
     for i in range(3):
@@ -159,7 +159,7 @@ def push_lumen(work: np.ndarray, pressure: float, ke: np.ndarray) -> None:
         store(ke, here + KE, load(ke, here + KE) + fy)
 
 
-@njit(cache=True)
+@kernel
 def rest_on_springs(work: np.ndarray, foundation: float, ke: np.ndarray) -> None:
     """Add an elastic foundation on the outer side: traction = -foundation * displacement."""
     for g in range(3):
@@ -177,7 +177,7 @@ def rest_on_springs(work: np.ndarray, foundation: float, ke: np.ndarray) -> None
                     store(ke, here + KE + 1, load(ke, here + KE + 1) + share)
 
 
-@njit(cache=True)
+@kernel
 def element(shear: np.ndarray, bulk: np.ndarray, at: int, work: np.ndarray, ke: np.ndarray) -> Any:
     """Stiffness of the gathered element; ``shear`` and ``bulk`` at its nine points from ``at``. Least Jacobian."""
     smallest = splat(1e300)
@@ -198,7 +198,7 @@ def element(shear: np.ndarray, bulk: np.ndarray, at: int, work: np.ndarray, ke: 
     return smallest
 
 
-@njit(cache=True)
+@kernel
 def solve_linear(
     nodes: np.ndarray,
     shear: np.ndarray,

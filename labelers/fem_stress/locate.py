@@ -1,8 +1,8 @@
 """Where a point lies in the mesh, and the displacement gradient and pressure there."""
 
 import numpy as np
-from numba import njit
 
+from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.reference import ANGULAR, RADIAL
 
 OVERSHOOT = 0.02
@@ -10,7 +10,7 @@ OVERSHOOT = 0.02
 STEPS = 40
 
 
-@njit(cache=True)
+@kernel
 def _shapes(xi: float, eta: float, shape: np.ndarray, slope: np.ndarray) -> None:
     r = (xi * (xi - 1) / 2, 1 - xi * xi, xi * (xi + 1) / 2)
     s = (eta * (eta - 1) / 2, 1 - eta * eta, eta * (eta + 1) / 2)
@@ -23,7 +23,7 @@ def _shapes(xi: float, eta: float, shape: np.ndarray, slope: np.ndarray) -> None
         slope[a, 1] = r[i] * ds[j]
 
 
-@njit(cache=True)
+@kernel
 def _invert(
     nodes: np.ndarray,
     e: int,
@@ -55,7 +55,7 @@ def _invert(
     return xi, eta
 
 
-@njit(cache=True)
+@kernel
 def locate(nodes: np.ndarray, centre: np.ndarray, points: np.ndarray, clamp: bool) -> tuple[np.ndarray, np.ndarray]:
     """Elements ``(n, 2)`` int64 (column, radial; -1 when outside) and reference coordinates ``(n, 2)``.
 
@@ -91,7 +91,7 @@ def locate(nodes: np.ndarray, centre: np.ndarray, points: np.ndarray, clamp: boo
     return found, where
 
 
-@njit(cache=True)
+@kernel
 def fields_at(
     nodes: np.ndarray, u: np.ndarray, pressure: np.ndarray, found: np.ndarray, where: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -130,7 +130,7 @@ def fields_at(
     return move, grad, p, normal
 
 
-@njit(cache=True)
+@kernel
 def element_pressures(reduced: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Pressure coefficients ``(columns, radial, 3)`` from the kept ``(columns, radial, 3, 18)`` and displacements."""
     columns, radial = reduced.shape[:2]

@@ -11,11 +11,11 @@ Tissues: sharp pixel interfaces converge at first order only. Parameters are ble
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 
 from dataeff_al.errors import GeometryError
 from dataeff_al.vessel.tissues import LUMEN, OUTSIDE, TISSUES
 from dataeff_al.vessel.validity import unsound
+from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.laws import Law
 
 LEVEL = 0.5
@@ -26,7 +26,7 @@ PASS_VARIANCE = 0.5
 LEAST_WALL_PX = 0.75
 
 
-@njit(cache=True)
+@kernel
 def _blur(image: np.ndarray) -> np.ndarray:
     h, w = image.shape
     half = np.zeros((h, w))
@@ -40,7 +40,7 @@ def _blur(image: np.ndarray) -> np.ndarray:
     return full
 
 
-@njit(cache=True)
+@kernel
 def bilinear(image: np.ndarray, row: float, column: float) -> float:
     """Value between pixel centres; constant beyond the border."""
     h, w = image.shape
@@ -51,7 +51,7 @@ def bilinear(image: np.ndarray, row: float, column: float) -> float:
     return top * (1 - a) + (image[i + 1, j] * (1 - b) + image[i + 1, j + 1] * b) * a
 
 
-@njit(cache=True)
+@kernel
 def _border(image: np.ndarray, row: float, column: float, angles: np.ndarray) -> np.ndarray:
     """Radius in pixels, along each ray, at which the image falls below LEVEL for the last time."""
     reach = np.hypot(image.shape[0], image.shape[1]) / 2
@@ -130,7 +130,7 @@ def blended(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(known, image, image[known].mean())
 
 
-@njit(cache=True)
+@kernel
 def sample_image(
     image: np.ndarray, row: float, column: float, pixel: float, centre: np.ndarray, points: np.ndarray
 ) -> np.ndarray:

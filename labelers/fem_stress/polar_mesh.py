@@ -10,11 +10,10 @@ def node_angles(around: int) -> np.ndarray:
     return np.arange(2 * around) * (np.pi / around)
 
 
-def ring_nodes(radii: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Nodes ``(lines, rings, 2)`` mm from radii ``(lines, rings)`` about the centre."""
-    theta = node_angles(len(radii) // 2)
+def ring_nodes(radii: np.ndarray, centre: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Nodes ``(lines, rings, 2)`` mm from radii ``(lines, rings)`` along the rays at angles ``theta`` ``(lines,)``."""
     direction = np.column_stack([np.cos(theta), np.sin(theta)])
-    return np.asarray(centre) + radii[:, :, None] * direction[:, None]
+    return np.asarray(np.asarray(centre) + radii[:, :, None] * direction[:, None])
 
 
 def spread(borders: np.ndarray, counts: list[int]) -> np.ndarray:

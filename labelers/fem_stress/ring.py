@@ -12,16 +12,16 @@ n = 2 (2 radial + 1) unknowns on a line, m = 2 (radial + 1) on a middle line.
 """
 
 import numpy as np
-from numba import njit
 
 from labelers.fem_stress.blocks import back_substitute, eliminate, solve_symmetric, subtract_product, subtract_rows
+from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.simd import load, splat, store
 
 KE = 20
 """Width of an element's block row: 18 unknowns, the load, one pad."""
 
 
-@njit(cache=True)
+@kernel
 def clear(a: np.ndarray, at: int, count: int) -> None:
     """Set ``count`` entries to zero."""
     zero = splat(0.0)
@@ -29,7 +29,7 @@ def clear(a: np.ndarray, at: int, count: int) -> None:
         store(a, at + i, zero)
 
 
-@njit(cache=True)
+@kernel
 def add_block(c: np.ndarray, at: int, ld: int, ke: np.ndarray, row: int, column: int, rows: int, columns: int) -> None:
     """Add part of the element's matrix to a block."""
     for i in range(rows):
@@ -38,7 +38,7 @@ def add_block(c: np.ndarray, at: int, ld: int, ke: np.ndarray, row: int, column:
             store(c, here, load(c, here) + load(ke, (row + i) * KE + column + j))
 
 
-@njit(cache=True)
+@kernel
 def add_transposed(
     c: np.ndarray, at: int, ld: int, ke: np.ndarray, row: int, column: int, rows: int, columns: int
 ) -> None:
@@ -49,7 +49,7 @@ def add_transposed(
             store(c, here, load(c, here) + load(ke, (row + i) * KE + column + j))
 
 
-@njit(cache=True)
+@kernel
 def scatter(
     ke: np.ndarray,
     e: int,
@@ -85,7 +85,7 @@ def scatter(
         add_block(ring, lrow + offset + 4 * k, wide, ke, 6, 12, 6, 6)
 
 
-@njit(cache=True)
+@kernel
 def close_column(e: int, columns: int, radial: int, ring: np.ndarray, middles: np.ndarray) -> None:
     """Eliminate the middle line of column ``e``, then line ``e`` itself, which is complete now (but for line 0)."""
     n, m = 4 * radial + 2, 2 * radial + 2
@@ -112,7 +112,7 @@ def close_column(e: int, columns: int, radial: int, ring: np.ndarray, middles: n
     subtract_product(ring, 3 * n, wide, ring, z, wide, ring, z + n, wide, n, n, 2, False)
 
 
-@njit(cache=True)
+@kernel
 def hold(ring: np.ndarray, wide: int, n: int, unknown: int) -> None:
     """Fix one unknown of line 0 at zero."""
     zero = splat(0.0)
@@ -123,7 +123,7 @@ def hold(ring: np.ndarray, wide: int, n: int, unknown: int) -> None:
     store(ring, unknown * wide + 3 * n, zero)
 
 
-@njit(cache=True)
+@kernel
 def solve_ring(
     columns: int, radial: int, ring: np.ndarray, middles: np.ndarray, centres: np.ndarray, free: bool, u: np.ndarray
 ) -> None:
@@ -151,7 +151,7 @@ def solve_ring(
     solve_column(0, columns, radial, middles, centres, u)
 
 
-@njit(cache=True)
+@kernel
 def solve_column(e: int, columns: int, radial: int, middles: np.ndarray, centres: np.ndarray, u: np.ndarray) -> None:
     """Middle line and centres of column ``e`` from its two lines. The free entries of ``u``'s middle line hold both."""
     n, m = 4 * radial + 2, 2 * radial + 2

@@ -6,8 +6,8 @@ from dataeff_al.errors import GeometryError
 from dataeff_al.vessel.section import VesselSection
 from labelers.fem_stress.field import StressField
 from labelers.fem_stress.from_section import SectionMesh, mesh_section
-from labelers.fem_stress.settings import StressSettings
 from labelers.fem_stress.problem import Answer, Problem
+from labelers.fem_stress.settings import StressSettings
 from labelers.fem_stress.workspace import solve_problems
 
 
@@ -15,7 +15,7 @@ def solve(section: VesselSection, settings: StressSettings) -> StressField:
     """Stress of a section under lumen pressure, in plane strain.
 
     Raises:
-        GeometryError: the section or the settings break a rule, the mesh folds, or no equilibrium is found; the text says which.
+        GeometryError: a broken rule of section or settings, a folded mesh, or no equilibrium; the text says which.
     """
     mesh = mesh_section(section, settings)
     problem = Problem(mesh.nodes, mesh.moduli, settings.lumen_pressure_kpa, settings.foundation)

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import ipaddress
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from services.actors.local_ray import local_ray
 from services.runtime import THREAD_VARIABLES
 
 NAMESPACE = "dataeff-al"
+ANSWER_S = 10.0
 QUIET: Mapping[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": "error"}
 THREADS = dict.fromkeys(THREAD_VARIABLES, "1") | {"OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -91,8 +93,9 @@ def _installed() -> Any:
 def _connect(ray: Any, address: str) -> None:
     if "://" in address:
         raise DataeffError(f"a Ray cluster's address must be host:port, but got {address!r}.")
-    if address not in ("auto", "local"):
+    if address != "auto":
         _check_locked(address)
+        _check_answers(address)
     try:
         ray.init(address=address, runtime_env={"env_vars": THREADS}, **QUIET)
     except Exception as error:  # Ray raises all kinds here; the user needs one sentence
@@ -105,12 +108,11 @@ def _refusal(address: str, error: Exception) -> DataeffError:
     said = " ".join(str(error).split())
     if "Version mismatch" in said:
         return DataeffError(f"the Ray cluster must run this machine's versions of Ray and Python, but got {said}")
-    if "uthentication" in said or "token" in said:
-        return DataeffError(
-            f"the Ray cluster at {address!r} must accept our token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH on both "
-            f"sides), but got {said[:300]}"
-        )
-    return UnavailableError(f"a Ray cluster must answer at {address!r}, but got {said[:300]}")
+    # Somebody listens there, and Ray does not say why it was turned away.
+    return UnavailableError(
+        f"a Ray cluster must answer at {address!r} and accept our token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH "
+        f"on both sides), but got {said[:300]}"
+    )
 
 
 def _check_locked(address: str) -> None:
@@ -121,6 +123,15 @@ def _check_locked(address: str) -> None:
             f"a Ray cluster on a network must use token authentication (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH on "
             f"both sides), but got RAY_AUTH_MODE={mode!r} for {address}."
         )
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself waits for a minute before it says that nobody is there."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"a Ray cluster must answer at {address!r}, but got {error}.") from error
 
 
 def _on_loopback(address: str) -> bool:
@@ -135,4 +146,3 @@ def _described(ray: Any, *, local: bool) -> Cluster:
     context = ray.get_runtime_context()
     cpus = int(ray.cluster_resources().get("CPU", 1))
     return Cluster(context.gcs_address, context.get_node_id(), max(cpus, 1), local)
-

@@ -13,7 +13,7 @@ from dataeff_al.parts import Runtime
 from services.actors.answers import answer, end
 from services.actors.cluster import NAMESPACE
 from services.actors.placement import placement
-from services.actors.replica import Post, Replica
+from services.actors.replica import Post, Replica, Report
 
 REPORT_S = 5.0
 LOOK_UP_S = 120.0
@@ -24,13 +24,14 @@ class Hired:
     """A replica's actor, what it was given, and when it was last heard of.
 
     ``ready``: its labeler is made. ``found``: it was there before this driver was. ``assigned``: attempts in the order
-    in which they were given.
+    in which they were given; ``answered``: outcomes that it still keeps.
     """
 
     def __init__(self, actor: Any, *, found: bool) -> None:
         self.actor, self.found, self.ready = actor, found, False
         self.assigned: dict[str, None] = {}
-        self.heard_at, self.number = time.monotonic(), 0
+        self.answered: set[str] = set()
+        self._heard_at, self._number = time.monotonic(), 0
 
     @classmethod
     def new(cls, prefix: str, post: Post, runtime: Runtime | None) -> "Hired":
@@ -52,7 +53,14 @@ class Hired:
 
     def ask_report(self) -> Any:
         """Ask for news."""
-        return self.actor.report.remote(self.number, REPORT_S)
+        return self.actor.report.remote(self._number, REPORT_S)
+
+    def heard(self, report: Report) -> None:
+        """It has reported."""
+        self._heard_at, self._number = time.monotonic(), report.number
+        self.answered.update(report.done)
+        for attempt in report.done:
+            self.assigned.pop(attempt, None)
 
     def give(self, jobs: Sequence[tuple[str, Ref]]) -> Any:
         """Give attempts."""
@@ -65,7 +73,7 @@ class Hired:
 
     def silent_for(self) -> float:
         """How long ago it was heard of [s]."""
-        return time.monotonic() - self.heard_at
+        return time.monotonic() - self._heard_at
 
     def end(self) -> None:
         """End it at once."""

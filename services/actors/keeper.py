@@ -73,20 +73,17 @@ class Keeper:
 
 def make_keeper(name: str, blobs: Path, spool: Path, node: str) -> Any:
     """The keeper of that name, made on ``node`` when there is none. Raises UnavailableError when it does not come."""
-    actor = (
-        ray.remote(Keeper)
-        .options(
-            name=name,
-            namespace=NAMESPACE,
-            lifetime="detached",
-            get_if_exists=True,
-            num_cpus=0,
-            max_restarts=0,
-            max_concurrency=CALLS_AT_ONCE,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
-        )
-        .remote(blobs, spool)
-    )
+    made: Any = ray.remote(Keeper)
+    actor = made.options(
+        name=name,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        max_restarts=0,
+        max_concurrency=CALLS_AT_ONCE,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+    ).remote(blobs, spool)
     answer(actor.ping.remote(), SHORT_S)
     return actor
 

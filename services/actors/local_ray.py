@@ -1,6 +1,7 @@
 """A Ray of our own: on loopback, behind a token, without a dashboard, and gone afterwards."""
 
 import contextlib
+import importlib
 import os
 import secrets
 import shutil
@@ -8,6 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +30,7 @@ def local_ray(ray: Any, cpus: int | None, options: Mapping[str, Any]) -> Iterato
     """Start a Ray and end it: by its own means first, then by the recorded ids of its processes."""
     folder = Path(tempfile.mkdtemp(prefix="dataeff-ray-"))
     try:
-        with _surroundings(_variables(_token(folder))):
+        with _surroundings(_variables(folder)):
             _forget_earlier_settings()
             owned: list[psutil.Process] = []
             try:
@@ -50,36 +52,45 @@ def _token(folder: Path) -> Path:
     return path
 
 
-def _variables(token: Path) -> dict[str, str]:
-    return {
+def _variables(folder: Path) -> dict[str, str | None]:
+    """What Ray's processes find in their environment; None: must not be there."""
+    found: dict[str, str | None] = {
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_AUTH_TOKEN_PATH": str(_token(folder)),
+        # A token given directly would win over ours.
+        "RAY_AUTH_TOKEN": None,
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Where no compiled modules may be left behind, a dozen actors would each compile torch anew.
+        found |= {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    return found
 
 
 @contextmanager
-def _surroundings(variables: Mapping[str, str]) -> Iterator[None]:
-    """The environment with these variables, and as it was afterwards; a token given directly would win over ours."""
-    earlier = {name: os.environ.get(name) for name in (*variables, "RAY_AUTH_TOKEN")}
-    os.environ.pop("RAY_AUTH_TOKEN", None)
-    os.environ.update(variables)
+def _surroundings(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """The environment with these variables, and as it was afterwards."""
+    earlier = {name: os.environ.get(name) for name in variables}
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in earlier.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        _set(earlier)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 def _forget_earlier_settings() -> None:
     """Ray reads its settings and token once a process: what it read before is not what holds now."""
-    from ray._raylet import AuthenticationTokenLoader, Config
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    raylet = importlib.import_module("ray._raylet")
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _start(ray: Any, folder: Path, cpus: int | None, options: Mapping[str, Any]) -> None:
@@ -125,8 +136,25 @@ def _processes(ray: Any) -> list[psutil.Process]:
 
 
 def _end(owned: list[psutil.Process]) -> None:
-    _, left = psutil.wait_procs(owned, timeout=END_S)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=END_S)
+    if _outlive(owned, END_S):
+        for process in owned:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        _outlive(owned, END_S)
+
+
+def _outlive(owned: list[psutil.Process], seconds: float) -> bool:
+    """Whether any is still at work after that time; one that only waits to be reaped is not."""
+    until = time.monotonic() + seconds
+    while any(_at_work(process) for process in owned):
+        if time.monotonic() > until:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _at_work(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ray
+
 from dataeff_al.digests import Ref
 from dataeff_al.errors import DataeffError
 from dataeff_al.labeling.spool import MemorySpool
@@ -79,6 +81,10 @@ class Replica:
             self._open.update(attempt for attempt, _ in jobs if attempt not in self._done)
         for attempt, request in jobs:
             hosted.start(attempt, request)
+
+    def node(self) -> str:
+        """The id of the node that it is on."""
+        return str(ray.get_runtime_context().get_node_id())
 
     def look_up(self, attempt: str) -> Progress:
         """What became of an attempt that was begun in an earlier life."""

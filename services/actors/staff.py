@@ -5,68 +5,33 @@ Nothing is repeated here: an attempt whose replica was lost is forgotten, and th
 what became of it (:meth:`Staff.progress`) and starts it again when that is safe.
 """
 
+import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import ray
 
-from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
 from dataeff_al.errors import UnavailableError
-from dataeff_al.labeling.packing import pack_outcome
-from dataeff_al.labeling.spool import FileSpool
-from dataeff_al.labeling.types import Done, LabelerInfo, LabelFailure, Progress, Running, Unknown
-from dataeff_al.parts import Runtime
+from dataeff_al.labeling.types import Done, LabelFailure, Progress, Running, Unknown
 from services.actors.answers import SHORT_S, answer, named, names
+from services.actors.duty import Duty, Job, Waiting
 from services.actors.hired import REPORT_S, Hired
 from services.actors.placement import told
-from services.actors.replica import Post, Report
+from services.actors.replica import Report
 from services.actors.workers import PLACE_S
 
+log = logging.getLogger(__name__)
 WATCH_S = 0.25
 GRACE_S = 30.0
 MOST_DEATHS = 3
-LEAST_IN_HAND = 32
 
-
-@dataclass(frozen=True)
-class Job:
-    """An attempt that waits here or is at a replica."""
-
-    request: Ref
-    on_done: Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Duty:
-    """What the replicas are for: the labeler's declaration, how it runs, where blobs are and what it remembers.
-
-    ``spool`` is None for pure labelers, whose calls are free to repeat.
-    """
-
-    post: Post
-    info: LabelerInfo
-    runtime: Runtime
-    blobs: Blobs
-    spool: FileSpool | None
-    prefix: str
-
-    @property
-    def batch(self) -> int:
-        """Requests per call."""
-        return self.runtime.batch or self.info.preferred_batch
-
-    @property
-    def timeout_s(self) -> float:
-        """Longest time for one request [s]."""
-        return self.runtime.timeout_s or self.info.timeout_s
+News = list[Job]
 
 
 class Staff:
-    """Replicas of one labeler.
+    """Replicas of one labeler, and a thread that listens to them.
 
     Args:
         duty: what they are for.
@@ -75,8 +40,7 @@ class Staff:
     def __init__(self, duty: Duty) -> None:
         self.duty = duty
         self._lock = threading.RLock()
-        self._waiting: deque[str] = deque()
-        self._suspects: deque[str] = deque()
+        self._waiting = Waiting()
         self._jobs: dict[str, Job] = {}
         self._done: dict[str, Done] = {}
         self._deaths: dict[str, int] = {}
@@ -90,27 +54,20 @@ class Staff:
         self._thread.start()
 
     @property
-    def capacity(self) -> int:
-        """Attempts in hand at once: enough that no replica waits for the driver."""
-        return self.duty.runtime.replicas * max(LEAST_IN_HAND, 4 * self.duty.batch)
-
-    @property
     def actors(self) -> list[Any]:
         """The replicas' actors."""
         with self._lock:
             return [hired.actor for hired in self._hired]
 
-    def start(self, attempt: str, job: Job) -> None:
+    def start(self, job: Job) -> None:
         """Take on an attempt; idempotent."""
         with self._lock:
-            if attempt in self._done:
+            known, self._jobs[job.attempt] = job.attempt in self._jobs, job
+            if known or job.attempt in self._done:
                 return
-            known = attempt in self._jobs
-            self._jobs[attempt] = job
-            if not known:
-                (self._suspects if attempt in self._deaths else self._waiting).append(attempt)
-                self._hire()
-                self._hand_out()
+            self._waiting.add(job.attempt, suspect=job.attempt in self._deaths)
+            news = self._staffed()
+        self._tell(news)
 
     def progress(self, attempt: str) -> Progress:
         """How an attempt stands; asks a replica only about a queryable labeler's earlier life."""
@@ -120,27 +77,31 @@ class Staff:
             if attempt in self._jobs:
                 return Running()
             settling = any(hired.found and not hired.ready for hired in self._hired)
-        return self._remembered(attempt, settling)
+        return Running() if settling else self._remembered(attempt)
 
     def ack(self, attempts: Sequence[str]) -> None:
         """Forget attempts whose outcome is in the record."""
         with self._lock:
-            self._drop(attempts)
             for attempt in attempts:
-                self._done.pop(attempt, None)
-                self._deaths.pop(attempt, None)
+                for known in (self._jobs, self._done, self._deaths):
+                    known.pop(attempt, None)
             for hired in self._hired:
-                hired.actor.ack.remote(list(attempts))
-        for attempt in attempts if self.duty.spool else ():
-            self.duty.spool.forget(attempt)
+                if made := hired.answered.intersection(attempts):
+                    hired.answered -= made
+                    hired.actor.ack.remote(sorted(made))
+        if self.duty.spool is not None:
+            for attempt in attempts:
+                self.duty.spool.forget(attempt)
 
     def cancel(self, attempts: Sequence[str]) -> None:
-        """Drop what still waits; what a replica has begun goes on."""
+        """Drop what has not begun; what a labeler has begun goes on."""
         with self._lock:
-            waiting = {*self._waiting, *self._suspects} & {*attempts}
-            self._drop(waiting)
+            for attempt in {*self._waiting.all()}.intersection(attempts):
+                self._jobs.pop(attempt, None)
+            self._waiting.drop(attempts)
             for hired in self._hired:
-                hired.actor.cancel.remote(list(attempts))
+                if held := [attempt for attempt in attempts if attempt in hired.assigned]:
+                    hired.actor.cancel.remote(held)
 
     def close(self) -> None:
         """End every replica."""
@@ -152,24 +113,15 @@ class Staff:
             one.end()
         self._thread.join(SHORT_S)
 
-    def _drop(self, attempts: Iterable[str]) -> None:
-        for attempt in attempts:
-            self._jobs.pop(attempt, None)
-            for queue in (self._waiting, self._suspects):
-                if attempt in queue:
-                    queue.remove(attempt)
-
-    def _remembered(self, attempt: str, settling: bool) -> Progress:
+    def _remembered(self, attempt: str) -> Progress:
         """What is known of an attempt that nobody has in hand."""
         spool = self.duty.spool
         done = spool.outcome(attempt) if spool else None
         if done is not None:
             return done
         if spool is None or not spool.was_started(attempt):
-            return Running() if settling else Unknown(started=False)
-        if self.duty.info.effect == "queryable":
-            return self._looked_up(attempt)
-        return Running() if settling else Unknown(started=True)
+            return Unknown(started=False)
+        return self._looked_up(attempt) if self.duty.info.effect == "queryable" else Unknown(started=True)
 
     def _looked_up(self, attempt: str) -> Progress:
         """A replica that cannot say now is asked again later: running is the answer that changes nothing."""
@@ -195,139 +147,118 @@ class Staff:
         self._hired.append(hired)
         self._calls[hired.ask_report()] = hired
 
+    def _staffed(self) -> News:
+        """Make up the number of replicas and give them what waits; a cluster that refuses fails what waits."""
+        try:
+            self._hire()
+            self._hand_out()
+        except Exception as error:  # Ray raises all kinds when a cluster is gone
+            log.warning("labeler %s cannot be started: %s", self.duty.info.name, error)
+            return self._give_up(str(error))
+        return []
+
     def _hand_out(self) -> None:
-        """Give what waits to who has least; a suspect of having ended a replica goes to one that has nothing else."""
-        given: dict[Hired, list[str]] = {}
         ready = [hired for hired in self._hired if hired.ready]
-        if self._suspects and ready:
-            quarantine = ready.pop(0)
-            if not quarantine.assigned:
-                given[quarantine] = [self._suspects.popleft()]
-        load = {hired: len(hired.assigned) for hired in ready}
-        while self._waiting and load:
-            least = min(load, key=load.__getitem__)
-            if load[least] >= 2 * self.duty.batch:
-                break
-            given.setdefault(least, []).append(self._waiting.popleft())
-            load[least] += 1
-        for hired, attempts in given.items():
-            self._calls[hired.give([(attempt, self._jobs[attempt].request) for attempt in attempts])] = hired
+        for hired, attempts in self._waiting.share_out(ready, self.duty.window).items():
+            self._calls[hired.give([(key, self._jobs[key].request) for key in attempts])] = hired
 
     def _watch(self) -> None:
         while not self._closed.is_set():
-            with self._lock:
-                calls = list(self._calls)
-            if not calls:
+            try:
+                self._listen()
+            except Exception:  # the one thread that hears of answers must go on
+                log.exception("listening to the replicas of %s failed", self.duty.info.name)
                 self._closed.wait(WATCH_S)
-                continue
-            for ref in ray.wait(calls, timeout=WATCH_S)[0]:
-                self._told(self._heard(ref))
-            self._told(self._end_silent())
 
-    def _told(self, news: Sequence[tuple[Job, str]]) -> None:
-        for job, attempt in news:
-            job.on_done(attempt)
+    def _listen(self) -> None:
+        with self._lock:
+            calls = list(self._calls)
+        if not calls:
+            self._closed.wait(WATCH_S)
+            return
+        for ref in ray.wait(calls, timeout=WATCH_S)[0]:
+            self._tell(self._heard(ref))
+        self._tell(self._end_silent())
 
-    def _heard(self, ref: Any) -> list[tuple[Job, str]]:
+    def _tell(self, news: News) -> None:
+        for job in news:
+            job.on_done(job.attempt)
+
+    def _heard(self, ref: Any) -> News:
         with self._lock:
             hired = self._calls.pop(ref, None)
             if hired is None or self._closed.is_set():
                 return []
             try:
                 report = answer(ref, SHORT_S)
-            except Exception as error:  # whatever a replica raises, its answers are owed
-                return self._lose(hired, str(error), dead=isinstance(error, UnavailableError))
-            news = self._take(hired, report) if isinstance(report, Report) else []
-            self._hand_out()
-            return news
+            except UnavailableError as error:
+                return self._lose(hired, str(error), suspicious=True)
+            except Exception as error:  # it lives and refuses: another one would say the same
+                self._stillborn = MOST_DEATHS
+                return self._lose(hired, str(error), suspicious=False)
+            return self._take(hired, report) if isinstance(report, Report) else []
 
-    def _take(self, hired: Hired, report: Report) -> list[tuple[Job, str]]:
+    def _take(self, hired: Hired, report: Report) -> News:
+        hired.heard(report)
         if not hired.ready:
             hired.ready, self._stillborn = True, 0
             self._take_over(hired, report)
-        hired.number, hired.heard_at = report.number, max(hired.heard_at, hired.heard_at + hired.silent_for())
-        news = []
-        for attempt, done in report.done.items():
-            hired.assigned.pop(attempt, None)
-            self._done[attempt] = done
-            job = self._jobs.pop(attempt, None)
-            if job is not None:
-                news.append((job, attempt))
+        self._done.update(report.done)
+        news = [self._jobs.pop(attempt) for attempt in report.done if attempt in self._jobs]
         if report.stuck:
-            return [*news, *self._lose(hired, "a batch outlasted its time", dead=False)]
+            return [*news, *self._lose(hired, "a batch outlasted its time", suspicious=False)]
         self._calls[hired.ask_report()] = hired
-        return news
+        return [*news, *self._staffed()]
 
     def _take_over(self, hired: Hired, report: Report) -> None:
+        """What a replica of an earlier driver is at."""
         for attempt in report.holding:
             hired.assigned[attempt] = None
-            self._jobs.setdefault(attempt, Job(Ref(""), lambda _: None))
+            self._jobs.setdefault(attempt, Job(attempt, Ref(""), lambda _: None))
 
-    def _end_silent(self) -> list[tuple[Job, str]]:
+    def _end_silent(self) -> News:
         """A replica that no longer reports is ended: its process hangs, or there never was room for it."""
         limit = REPORT_S + self.duty.timeout_s * self.duty.batch + GRACE_S
         with self._lock:
-            for hired in list(self._hired):
+            for hired in self._hired:
                 if hired.ready and hired.silent_for() > limit:
-                    return self._lose(hired, f"no answer within {limit:g} s", dead=True, late=True)
+                    return self._lose(hired, f"no answer within {limit:g} s", suspicious=True, late=True)
                 if not hired.ready and hired.silent_for() > PLACE_S:
-                    wanted = told(self.duty.runtime)
-                    return self._lose(hired, f"the cluster has no room for a labeler ({wanted})", dead=False)
+                    reason = f"the cluster must have room for it ({told(self.duty.runtime)}), but got none in time."
+                    return self._lose(hired, reason, suspicious=False)
         return []
 
-    def _lose(self, hired: Hired, reason: str, *, dead: bool, late: bool = False) -> list[tuple[Job, str]]:
-        """Forget a replica and what it had; whoever may have ended it is remembered."""
+    def _lose(self, hired: Hired, reason: str, *, suspicious: bool, late: bool = False) -> News:
+        """Forget a replica and what it had; whatever may have ended it is remembered."""
         hired.end()
         self._hired = [other for other in self._hired if other is not hired]
         self._calls = {ref: other for ref, other in self._calls.items() if other is not hired}
         held = [attempt for attempt in hired.assigned if attempt in self._jobs]
-        news = [(self._jobs.pop(attempt), attempt) for attempt in held]
-        for attempt in self._begun(held) if dead and hired.ready else ():
+        news = [self._jobs.pop(attempt) for attempt in held]
+        for attempt in self.duty.begun(held) if suspicious else ():
             self._suspect(attempt, reason, late)
         self._stillborn += not hired.ready
         if self._stillborn >= MOST_DEATHS:
             return [*news, *self._give_up(reason)]
-        self._hire()
-        self._hand_out()
-        return news
-
-    def _begun(self, held: Sequence[str]) -> list[str]:
-        """What the labeler may have been at when its replica was lost: a durable spool knows, else the oldest batch."""
-        spool = self.duty.spool
-        if spool is None:
-            return list(held[: self.duty.batch])
-        return [attempt for attempt in held if spool.was_started(attempt) and spool.outcome(attempt) is None]
+        return [*news, *self._staffed()]
 
     def _suspect(self, attempt: str, reason: str, late: bool) -> None:
         deaths = self._deaths[attempt] = self._deaths.get(attempt, 0) + 1
-        if self.duty.info.effect == "blind":
+        if self.duty.info.effect == "blind" or not (late or deaths >= MOST_DEATHS):
             return
-        if late:
-            self._fail(attempt, LabelFailure(reason, "timeout", self._at_most()))
-        elif deaths >= MOST_DEATHS:
-            said = f"the labeler's process was lost {deaths} times at this request: {reason}"
-            self._fail(attempt, LabelFailure(said, "infra", self._at_most()))
+        said = reason if late else f"the labeler's process was lost {deaths} times at this request: {reason}"
+        failure = LabelFailure(said, "timeout" if late else "infra", self.duty.lost_cost)
+        self._done[attempt] = self.duty.failed(attempt, failure)
 
-    def _at_most(self) -> int:
-        """What a call that never answered may have cost."""
-        return 0 if self.duty.info.effect == "pure" else self.duty.info.max_cost
-
-    def _fail(self, attempt: str, failure: LabelFailure) -> None:
-        done = Done(self.duty.blobs.put(pack_outcome(failure)))
-        if self.duty.spool is not None:
-            self.duty.spool.mark_done(attempt, done)
-        self._done[attempt] = done
-
-    def _give_up(self, reason: str) -> list[tuple[Job, str]]:
+    def _give_up(self, reason: str) -> News:
         """No replica comes to life: everything that waits fails, and the next start tries again."""
         self._stillborn = 0
         if any(hired.ready for hired in self._hired):
             return []
-        waiting = [*self._suspects, *self._waiting]
+        waiting = self._waiting.all()
         for attempt in waiting:
-            self._fail(attempt, LabelFailure(f"no labeler could be started: {reason}", "infra"))
-        news = [(self._jobs[attempt], attempt) for attempt in waiting]
-        self._drop(waiting)
-        return news
-
-
+            cost = self.duty.lost_cost if attempt in self._deaths else 0
+            failure = LabelFailure(f"no labeler could be started: {reason}", "infra", cost)
+            self._done[attempt] = self.duty.failed(attempt, failure)
+        self._waiting.drop(waiting)
+        return [self._jobs.pop(attempt) for attempt in waiting]

@@ -1,5 +1,6 @@
 """Workers in actors: a campaign's steps are done there, one at a time; a worker that is lost is made anew."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -110,7 +111,9 @@ class ActorHost:
         ready = self._actor.ready.remote()
         if not ray.wait([ready], timeout=PLACE_S)[0]:
             self._drop()
-            raise DataeffError(f"the cluster must have room for a worker ({told(self._runtime)}), but got none in time.")
+            raise DataeffError(
+                f"the cluster must have room for a worker ({told(self._runtime)}), but got none in time."
+            )
         found = answer(ready, PLACE_S)
         if found != __version__:
             self._drop()
@@ -120,7 +123,10 @@ class ActorHost:
         if self._closed:
             raise UnavailableError("the run must not have ended, but got a step after it.")
         options = placement(self._runtime)
-        return ray.remote(WorkerShell).options(max_restarts=0, max_task_retries=0, **options).remote(self._seat)
+        try:
+            return ray.remote(WorkerShell).options(max_restarts=0, max_task_retries=0, **options).remote(self._seat)
+        except Exception as error:  # Ray raises all kinds when a cluster is gone
+            raise UnavailableError(f"the cluster must take an actor, but got {error!r}.") from error
 
     def _drop(self) -> None:
         actor, self._actor = self._actor, None
@@ -190,7 +196,9 @@ class Crew:
         place = next((i for i, (other, _) in enumerate(self._idle) if other == key), None)
         host = ActorHost(self._seat, runtime) if place is None else self._idle.pop(place)[1]
         self._busy[campaign] = (key, host)
-        host.warm()
+        # A cluster that is gone now is told with the first step, which can be done again.
+        with contextlib.suppress(UnavailableError):
+            host.warm()
         return host
 
     def _generator(self, runtime: Runtime | None) -> ActorHost:

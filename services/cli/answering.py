@@ -46,6 +46,8 @@ def ask(
             typer.echo(f"No query waits for an answer. {status}")
         else:
             typer.echo(f"{len(questions)} queries: {out}")
+            if campaign.instructions:
+                typer.echo(campaign.instructions)
             typer.echo(f"Bring answers with: dataeff-al tell {run} --in FILE.npz, holding {_wanted(campaign)}")
 
 
@@ -59,11 +61,8 @@ def tell(
 
     Rows of nothing but -1 (classes), 255 (masks) or NaN are no answers yet.
     """
-    from dataeff_al.samples.npz_labels import read_labels
-
     with _campaign(run, plugins) as campaign:
-        labels = read_labels(source, campaign.target)
-        told = campaign.tell({str(attempt): label for attempt, label in labels.items()})
+        told = campaign.tell_file(source)
         status = campaign.status
     if as_json:
         typer.echo(json.dumps({"told": told.labels, "repeated": told.repeated, "status": status.status}))
@@ -86,5 +85,6 @@ def _campaign(run: Path, plugins: list[Path] | None) -> "Campaign":
 def _wanted(campaign: "Campaign") -> str:
     """What a file of answers must hold, in words."""
     target = campaign.target
-    names = f" ({', '.join(target.classes or target.channels)})" if target.classes or target.channels else ""
-    return f"id and {target.name} {('n', *target.shape)}{names}."
+    shape = ", ".join(map(str, ("n", *target.shape))) + ("" if target.shape else ",")
+    names = ", ".join(target.classes or target.channels)
+    return f"id (n,) and {target.name} ({shape}): {names}" if names else f"id (n,) and {target.name} ({shape})"

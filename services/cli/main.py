@@ -6,15 +6,16 @@ fast and a client machine needs no engine. A command returns its exit code (None
 :mod:`dataeff_al.errors`, which become one sentence on stderr here.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 
 import typer
 
-from services.cli import answering, checking, installation, labelling, models, running
+from services.cli import answering, checking, installation, labelling, models, running, service
 from services.cli.failures import exit_code_of
 
-_GROUPS = (running, checking, labelling, answering, models, installation)
+_GROUPS = (running, service, checking, labelling, answering, models, installation)
 # typer swallows Ctrl-C and hands this code on instead.
 _TYPER_INTERRUPTED = 130
 
@@ -54,6 +55,9 @@ def run(given: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     options = list(given[: given.index("--")] if "--" in given else given)
     debug = "--debug" in options
+    if debug:
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("dataeff_al").setLevel(logging.INFO)
     rest = [argument for argument in options if argument != "--debug"] + list(given[len(options) :])
     try:
         code = build_app()(rest, prog_name="dataeff-al", standalone_mode=False)

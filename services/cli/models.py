@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -57,7 +57,7 @@ def export(
     elif form is Format.ONNX:
         _export_onnx(run, out, plugins)
     else:
-        count = export_dataset(RunFolder(run), out, part.value, twins=twins)
+        count = export_dataset(RunFolder(run), out, cast(Any, part.value), twins=twins)
         typer.echo(f"{count} labelled samples: {out}")
 
 

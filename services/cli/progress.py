@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -32,11 +32,11 @@ TROUBLE = (AttemptFailed, AttemptExpired, DeadLettered)
 class Progress:
     """Told of every batch of events; says what a person waiting wants to know.
 
-    Use as a context manager; ``quiet`` says nothing at all.
+    Use as a context manager; ``quiet`` says nothing at all. ``clock`` tells when the events happened [s].
     """
 
-    def __init__(self, spec: CampaignSpec, quiet: bool = False) -> None:
-        self._spec, self._quiet = spec, quiet
+    def __init__(self, spec: CampaignSpec, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._spec, self._quiet, self._clock = spec, quiet, clock
         self._console = Console(stderr=False, highlight=False)
         self._live = Live(console=self._console, refresh_per_second=4, transient=True) if self._moves() else None
         self._began: dict[str, float] = {}
@@ -58,18 +58,18 @@ class Progress:
         """Something happened."""
         if self._quiet:
             return
-        self._began.setdefault(state.id, time.monotonic())
+        self._began.setdefault(state.id, self._clock())
         for event in events:
             line = self._line(state, event)
             if line:
-                self._console.print(f"{state.id}  {line}", markup=False)
+                self._console.print(f"{state.id}  {line}", markup=False, soft_wrap=True)
         if self._live:
             self._live.update(self._table(state))
 
     def note(self, text: str) -> None:
         """A sentence in between."""
         if not self._quiet:
-            self._console.print(text, markup=False)
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def _line(self, state: State, event: Event) -> str | None:
         if isinstance(event, Created):
@@ -109,7 +109,7 @@ class Progress:
         if rounds < 1 or state.created is None:
             return None
         to_come = -(-account.free // max(rules_of(state).per_round * state.created.max_cost, 1))
-        return (time.monotonic() - self._began[state.id]) / rounds * to_come
+        return (self._clock() - self._began[state.id]) / rounds * to_come
 
     def _table(self, state: State) -> Table:
         account = state.accounts.get("queries")

@@ -18,12 +18,12 @@ from dataeff_al.stores.protocol import Committed, RequestKey, Store, StoredEvent
 T = TypeVar("T")
 KEPT_EVENTS = 4096
 KEPT_TAILS = 64
-SEPARATORS = (".", "~")
+TWIN, REPEAT = ".", "~"
 
 
 def root_of(campaign: str) -> str:
     """The campaign to whose family a twin or repeat belongs; of any other, itself."""
-    ends = [campaign.index(mark) for mark in SEPARATORS if mark in campaign]
+    ends = [campaign.index(mark) for mark in (TWIN, REPEAT) if mark in campaign]
     return campaign[: min(ends)] if ends else campaign
 
 
@@ -142,11 +142,19 @@ class Feed(Generic[T]):
         with self._lock:
             return list(self._members.get(campaign, ())) if root_of(campaign) == campaign else [campaign]
 
-    def end(self, campaign: str) -> int:
-        """Where a campaign's log ends."""
-        with self._lock:
-            known = self._ends.get(campaign)
-        return known if known is not None else self._fill(campaign).end
+    def start(self, campaign: str, after: Mapping[str, int]) -> dict[str, int]:
+        """Where a new reader stands in each campaign of a family.
+
+        Raises RequestError for a cursor that names strangers, or a place where no log has been.
+        """
+        members = self.members(campaign)
+        strangers = sorted(after.keys() - set(members))
+        if strangers:
+            raise RequestError(f"a cursor must name campaigns of the family {campaign!r}, but got {strangers[0]!r}.")
+        for name, n in after.items():
+            if n < 0 or (n and next(self.store.read(name, n - 1), None) is None):
+                raise RequestError(f"a cursor must lie within the log of campaign {name!r}, but got {n!r}.")
+        return {name: after.get(name, 0) for name in members}
 
     def at_hand(self, campaign: str, after: int, most: int) -> list[T] | None:
         """What follows ``after`` when that is known without reading the store, else None. Never blocks for long."""
@@ -159,29 +167,23 @@ class Feed(Generic[T]):
             return tail.after(after, most) if tail is not None else None
 
     def read(self, campaign: str, after: int, most: int) -> list[T]:
-        """Up to ``most`` events that follow ``after``. Raises NotFoundError; RequestError for a place not yet there."""
-        found = self._fill(campaign, after).after(after, most)
+        """Up to ``most`` events that follow ``after``. Raises NotFoundError."""
+        tail = self._filled(campaign, after)
+        found = tail.after(after, most) if after <= tail.end else None
         if found is None:
             found = [self._encode(stored) for stored in islice(self.store.read(campaign, after), most)]
-        if after > self.end(campaign):
-            raise RequestError(
-                f"a cursor must lie within the log of campaign {campaign!r}, which ends at {self.end(campaign)}, but "
-                f"got {after!r}."
-            )
         return found
 
-    def _fill(self, campaign: str, near: int = 0) -> _Tail[T]:
-        """Bring the tail up to the log's end; the first reader does it for all."""
+    def _filled(self, campaign: str, near: int) -> _Tail[T]:
+        """The tail, with what the log has grown by; the first reader reads it for all."""
         with self._filling:
             with self._lock:
-                tail = self._tails.get(campaign)
-                if tail is not None:
+                tail, end = self._tails.get(campaign), self._ends.get(campaign)
+                if tail is not None and end is not None and tail.end >= end:
                     self._tails.move_to_end(campaign)
-                    if tail.end >= self._ends.get(campaign, 0):
-                        return tail
+                    return tail
             start = tail.end if tail else near
-            fresh = list(islice(self.store.read(campaign, start), KEPT_EVENTS))
-            items = [self._encode(stored) for stored in fresh]
+            items = [self._encode(stored) for stored in islice(self.store.read(campaign, start), KEPT_EVENTS)]
             with self._lock:
                 return self._grown(campaign, start, items)
 
@@ -189,19 +191,9 @@ class Feed(Generic[T]):
         tail = self._tails.get(campaign) or _Tail(end=start)
         grown = _Tail(tail.end + len(items), deque([*tail.items, *items], maxlen=KEPT_EVENTS))
         self._tails[campaign] = grown
+        self._tails.move_to_end(campaign)
         while len(self._tails) > KEPT_TAILS:
             self._tails.popitem(last=False)
         if len(items) < KEPT_EVENTS:
             self._ends[campaign] = max(grown.end, self._ends.get(campaign, 0))
         return grown
-
-
-def positions(members: Sequence[str], after: Mapping[str, int]) -> dict[str, int]:
-    """Where a reader stands in each campaign of a family. Raises RequestError for a cursor that cannot be."""
-    strangers = [name for name in after if name not in members]
-    if strangers:
-        raise RequestError(f"a cursor must name campaigns of the family {members[0]!r}, but got {strangers[0]!r}.")
-    negative = [n for n in after.values() if n < 0]
-    if negative:
-        raise RequestError(f"a cursor must hold numbers of at least 0, but got {negative[0]!r}.")
-    return {name: after.get(name, 0) for name in members}

@@ -90,6 +90,14 @@ def test_what_a_label_cost_beyond_its_reservation_stands_outside_the_budget():
     assert (purse.reserved, purse.spent, purse.wasted, purse.extra) == (0, 4, 0, 47)
 
 
+def test_a_late_failure_that_cost_something_stands_outside_the_budget():
+    story = Story(total=6)
+    late = ev.ExtraFailed(attempt="q0.1", query="q0", failure="infra", reason="r", cost=9)
+    log = [*_bought(story), ev.AttemptExpired(attempt="q0.1", query="q0"), story.lease(["q0"]), late]
+    assert _found([*log, story.tell("q0", number=2)]) == []
+    assert _found([*log, story.tell("q0", number=2), ev.ExtraFailed(**{**late.model_dump(), "cost": -1})]) == ["I1"]
+
+
 def test_an_extension_makes_room():
     story = Story(total=3)
     assert _found([*story.begin(), story.propose(1), ev.Extended(amount=3), story.propose(1)]) == []
@@ -166,7 +174,7 @@ def test_leases_that_no_one_may_give_are_found():
         [expired, ev.Paused(cause="user", reason="r")],
         [expired, ev.CancelRequested(reason="r")],
         [expired, ev.Finished(outcome="completed", reason="r")],
-        [ev.AttemptUnknown(attempt="q0.1", query="q0")],
+        [ev.AttemptUnknown(attempt="q0.1", query="q0", reason="r")],
     ):
         story = Story()
         log = [*_bought(story), *reason]
@@ -176,11 +184,12 @@ def test_leases_that_no_one_may_give_are_found():
 def test_leases_after_a_resumption_or_an_extension_are_fine():
     expired = ev.AttemptExpired(attempt="q0.1", query="q0")
     finished = ev.Finished(outcome="completed", reason="r")
+    unknown = ev.AttemptUnknown(attempt="q0.1", query="q0", reason="r")
     for reason in (
         [expired],
         [expired, ev.Paused(cause="user", reason="r"), ev.Resumed()],
         [expired, finished, ev.Extended(amount=3)],
-        [ev.AttemptUnknown(attempt="q0.1", query="q0"), ev.Settled(attempt="q0.1", query="q0", verdict="lost")],
+        [unknown, ev.Settled(attempt="q0.1", query="q0", verdict="lost")],
     ):
         story = Story()
         log = [*_bought(story), *reason]

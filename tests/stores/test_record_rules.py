@@ -101,6 +101,19 @@ class Record(RuleBasedStateMachine):
         self.commit([expired, ev.QueryCancelled(query=query), *late], None)
         self.free[self.leased.pop(query)] += self.story.max_cost
 
+    @precondition(lambda self: self.leased)
+    @rule(data=st.data(), verdict=st.sampled_from(["lost", "wasted"]), cost=COSTS)
+    def lose_and_settle(self, data, verdict, cost):
+        query = data.draw(st.sampled_from(sorted(self.leased)))
+        account, within = self.leased[query], min(cost, self.story.max_cost)
+        if verdict == "lost" or within > self.free[account]:
+            cost = within = 0
+        attempt = {"attempt": self.story.tell(query).attempt, "query": query}
+        lost = ev.AttemptUnknown(**attempt, reason="restarted")
+        self.commit([lost, ev.Settled(**attempt, verdict=verdict, cost=cost)], None)
+        self.free[account] -= within
+        self.waiting[query] = self.leased.pop(query)
+
     @rule(amount=st.integers(1, 9))
     def extend(self, amount):
         self.commit([ev.Extended(amount=amount)], None)
@@ -148,11 +161,17 @@ class Record(RuleBasedStateMachine):
         assert report.ok, str(report)
         check = MoneyCheck()
         assert violations(check, placed) == []
-        for name, account in replay("c", self.log).accounts.items():
+        state = replay("c", self.log)
+        for name, account in state.accounts.items():
             purse = check.purses[name]
             counted = (purse.total, purse.reserved, purse.spent, purse.wasted)
             assert counted == (account.total, account.reserved, account.spent, account.wasted)
             assert account.free == self.free[name]
+        assert sum(purse.extra for purse in check.purses.values()) == state.extra
+        states = {row["query"]: row["state"] for row in self.store.rows("queries", "c")}
+        assert states == {key: query.status.value for key, query in state.queries.items()}
+        attempts = {row["attempt"]: row["state"] for row in self.store.rows("attempts", "c")}
+        assert attempts == {key: attempt.status.value for key, attempt in state.attempts.items()}
         self.store.close()
 
 
@@ -172,9 +191,11 @@ class InSqlite(Record):
         return open_store(self.folder, writer=True)
 
     def teardown(self):
-        super().teardown()
-        if hasattr(self, "folder"):
-            shutil.rmtree(self.folder)
+        try:
+            super().teardown()
+        finally:
+            if hasattr(self, "folder"):
+                shutil.rmtree(self.folder)
 
 
 @pytest.mark.parametrize(("machine", "examples", "steps"), [(InMemory, 60, 40), (InSqlite, 8, 30)])

@@ -65,10 +65,10 @@ class MoneyCheck:
                 yield from self._inherit(stored, event)
             case ev.Told() | ev.ExtraTold():
                 yield from self._post(stored, event)
-            case ev.ExtraFailed():
-                yield from self._lose_extra(stored, event)
             case ev.AttemptFailed() | ev.Settled():
                 yield from self._waste(stored, event.query, event.cost)
+            case ev.ExtraFailed():
+                yield from self._lose(stored, event.query, event.cost)
             case ev.DeadLettered() | ev.QueryCancelled():
                 yield from self._release(stored, event.query)
             case ev.Cancelled():
@@ -154,13 +154,13 @@ class MoneyCheck:
         self.purses[query.account].wasted += within
         self.purses[query.account].extra += cost - within
 
-    def _lose_extra(self, stored: StoredEvent, event: ev.ExtraFailed) -> Iterator[Violation]:
-        query = self._queries.get(event.query)
+    def _lose(self, stored: StoredEvent, query_id: str, cost: int) -> Iterator[Violation]:
+        query = self._queries.get(query_id)
         if query is None:
-            yield violation("I2", stored, f"an attempt must be at a proposed query, but got one at {event.query!r}.")
+            yield violation("I2", stored, f"an attempt must be at a proposed query, but got one at {query_id!r}.")
             return
-        yield from _not_negative(stored, event.cost)
-        self.purses[query.account].extra += event.cost
+        yield from _not_negative(stored, cost)
+        self.purses[query.account].extra += cost
 
     def _release(self, stored: StoredEvent, query_id: str) -> Iterator[Violation]:
         query = self._queries.get(query_id)

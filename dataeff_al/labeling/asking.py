@@ -1,0 +1,42 @@
+"""Calling a labeler: whatever it does, every request gets an outcome, or word that there is none."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dataeff_al.labeling.check import checked
+from dataeff_al.labeling.types import Labeler, LabelFailure, Outcome, Request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The labeler was called and raised: whether the call was paid for, only the labeler knows."""
+
+    reason: str
+
+
+def asked(labeler: Labeler, requests: Sequence[Request]) -> list[Outcome]:
+    """The labeler's checked outcomes, never an exception.
+
+    One request that raises does not spoil a pure labeler's whole batch.
+    """
+    found = tried(labeler, requests)
+    return [LabelFailure(item.reason, "infra") if isinstance(item, Raised) else item for item in found]
+
+
+def tried(labeler: Labeler, requests: Sequence[Request]) -> list[Outcome | Raised]:
+    """The labeler's checked outcomes; :class:`Raised` for requests of a call that raised."""
+    try:
+        outcomes = list(labeler.label(requests))
+    except (Exception, SystemExit) as error:
+        if labeler.info.effect == "pure" and len(requests) > 1:
+            return [found for request in requests for found in tried(labeler, [request])]
+        log.info("labeler %s raised", labeler.info.name, exc_info=error)
+        return [Raised(f"labeler {labeler.info.name!r} raised {error!r}")] * len(requests)
+    if len(outcomes) != len(requests):
+        reason = f"a labeler must answer each of {len(requests)} requests, but got {len(outcomes)} outcomes."
+        cost = 0 if labeler.info.effect == "pure" else labeler.info.cost
+        return [LabelFailure(reason, "bad_label", cost)] * len(requests)
+    return [checked(outcome, labeler.info) for outcome in outcomes]
