@@ -13,6 +13,7 @@ from dataeff_al.campaign.overrides import override
 from dataeff_al.campaign.yaml_source import Source
 from dataeff_al.errors import CapabilityError, DataError, SpecError
 from dataeff_al.labeling.direct import check_callable, label_in_batches, label_of, remark, requests_for
+from dataeff_al.labeling.npz_writing import label_arrays, sample_arrays
 from dataeff_al.labeling.types import Label, Labeler, LabelerContext, Outcome, Plots, Request
 from dataeff_al.parts import PartSpec, read_part
 from dataeff_al.registry import LabelerPlugin
@@ -20,7 +21,6 @@ from dataeff_al.report.answers import answer_picture
 from dataeff_al.report.model import Case
 from dataeff_al.samples.archive import write_arrays
 from dataeff_al.samples.file_pool import file_pool
-from dataeff_al.samples.npz_writing import label_arrays, sample_arrays
 from dataeff_al.samples.protocol import Pool
 from dataeff_al.samples.types import Sample, SampleSpec, TargetSpec
 from dataeff_al.sentences import FindingsError

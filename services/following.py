@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dataeff_al.campaign.apply import apply
-from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.state import State
+from dataeff_al.events import Event
 from dataeff_al.rpc.types import WatchedEvent
 
 Observe = Callable[[State, Sequence[Event]], None]

@@ -16,7 +16,7 @@ from dataeff_al.campaign.run_folder import RunFolder, states_of
 from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
-from services.cli.progress import Progress
+from services.progress import Progress
 
 # Written past Python's buffers, which a signal may have caught half full.
 STOPPING = b"Stopping once what is at work has ended; Ctrl-C again stops at once. Run again to go on.\n"

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign.apply import apply, replay
-from dataeff_al.campaign.events import to_json
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import DataeffError, LockedError, NotFoundError, StateError, UnavailableError
+from dataeff_al.events import to_json
 from dataeff_al.rpc import Client
 from dataeff_al.rpc.types import CampaignInfo, Verdict, WatchedEvent
 from dataeff_al.stores.lockfile import LockFile

@@ -6,7 +6,7 @@ from typing import Any
 
 from immutables import Map
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.campaign.state import (
     LIVE,
     OPEN,
@@ -67,8 +67,9 @@ def _with_attempt(state: State, attempt: AttemptState) -> State:
     return replace(state, attempts=state.attempts.set(attempt.id, attempt), open=still_open)
 
 
-def _end_attempt(state: State, attempt_id: str, status: AttemptStatus, reason: str = "") -> State:
-    return _with_attempt(state, replace(state.attempts[attempt_id], status=status, reason=reason))
+def _end_attempt(state: State, attempt_id: str, status: AttemptStatus, reason: str = "", cost: int = 0) -> State:
+    attempt = state.attempts[attempt_id]
+    return _with_attempt(state, replace(attempt, status=status, reason=reason, cost=attempt.cost + cost))
 
 
 def _book(state: State, query: QueryState, *, reserved: int = 0, spent: int = 0, wasted: int = 0) -> State:
@@ -187,7 +188,7 @@ def _back_to_queue(state: State, query: QueryState, reason: str) -> State:
 def _attempt_failed(state: State, event: ev.AttemptFailed) -> State:
     query = state.queries[event.query]
     within = min(event.cost, query.max_cost)
-    state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, event.reason)
+    state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, event.reason, event.cost)
     state = _book(_back_to_queue(state, query, event.reason), query, wasted=within)
     streak = state.infra_streak + 1 if event.failure == "infra" else 0
     return replace(state, infra_streak=streak, extra=state.extra + event.cost - within)
@@ -208,7 +209,7 @@ def _attempt_unknown(state: State, event: ev.AttemptUnknown) -> State:
 
 def _settled(state: State, event: ev.Settled) -> State:
     query = state.queries[event.query]
-    state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, f"settled as {event.verdict}")
+    state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, f"settled as {event.verdict}", event.cost)
     within = min(event.cost, query.max_cost)
     state = _book(_back_to_queue(state, query, f"settled as {event.verdict}"), query, wasted=within)
     return replace(state, extra=state.extra + event.cost - within)

@@ -10,11 +10,11 @@ from typing import Any
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
-from dataeff_al.campaign.events import LabelRecord
 from dataeff_al.campaign.inbox import Inbox, LabelNews
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.state import State
 from dataeff_al.digests import Ref
+from dataeff_al.events import LabelRecord
 from dataeff_al.labeling.packing import unpack_outcome
 from dataeff_al.labeling.types import Deferred, Done, LabelerHost, LabelFailure, Progress, Running, Unknown
 

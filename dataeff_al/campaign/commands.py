@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dataeff_al.campaign.events import FailureKind, LabelRecord, Outcome
+from dataeff_al.events import FailureKind, LabelRecord, Outcome
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ is harmless.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dataeff_al import events as ev
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign import events as ev
 from dataeff_al.campaign.apply import apply
 from dataeff_al.campaign.results import step_events
 from dataeff_al.campaign.rules import MAX_ATTEMPTS, MAX_INFRA_STREAK, MOST_COST
@@ -96,12 +96,18 @@ def _check_cost(cost: int) -> None:
         raise BudgetError(f"a cost must be 0 to {MOST_COST}, but got {cost!r}.")
 
 
+def _unpaid(attempt: AttemptState, cost: int) -> int:
+    """What of a late answer's cost was not booked when its attempt failed, so that nothing is charged twice."""
+    return max(cost - attempt.cost, 0)
+
+
 def _tell(state: State, command: cmd.Tell, _: float) -> Events:
     attempt, query = _attempt(state, command.attempt)
     _check_cost(command.label.cost)
     if attempt.status in _ANSWERED:
         return []
-    body = {"attempt": attempt.id, "query": query.id, "label": command.label}
+    label = command.label.model_copy(update={"cost": _unpaid(attempt, command.label.cost)})
+    body = {"attempt": attempt.id, "query": query.id, "label": label}
     if query.id in state.live:
         return [ev.Told(**body)]
     return [ev.ExtraTold(**body)]
@@ -117,8 +123,9 @@ def _fail(state: State, command: cmd.Fail, _: float) -> Events:
     if holds and query.id in state.live:
         give_up = command.failure == "refused" or attempt.number >= MAX_ATTEMPTS
         return _after_failure(state, ev.AttemptFailed(**body, cost=command.cost), query, command.reason, give_up)
-    if command.cost:
-        return [ev.ExtraFailed(**body, cost=command.cost)]
+    unpaid = _unpaid(attempt, command.cost)
+    if unpaid:
+        return [ev.ExtraFailed(**body, cost=unpaid)]
     return [ev.AttemptFailed(**body)] if holds else []
 
 

@@ -17,7 +17,6 @@ from dataeff_al.blobs import Blobs
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.attempts import Attempts
-from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.hosts import Host, StepResult
 from dataeff_al.campaign.inbox import Inbox, LabelNews, News, StepNews, answer
 from dataeff_al.campaign.ledger import Ledger
@@ -25,6 +24,7 @@ from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.state import State
 from dataeff_al.digests import canonical_json
 from dataeff_al.errors import BudgetError, DataeffError
+from dataeff_al.events import Event
 from dataeff_al.labeling.types import LabelerHost
 
 log = logging.getLogger(__name__)

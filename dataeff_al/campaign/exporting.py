@@ -9,18 +9,18 @@ from typing import Any, Literal
 import numpy as np
 
 from dataeff_al.blobs import Blobs
-from dataeff_al.campaign.events import Purpose, account_of
 from dataeff_al.campaign.outcome import MODEL, write_file, write_json
 from dataeff_al.campaign.run_folder import RunFolder
 from dataeff_al.campaign.state import QueryState, State
 from dataeff_al.digests import Ref
 from dataeff_al.errors import DataError, NotFoundError
+from dataeff_al.events import Purpose, account_of
 from dataeff_al.labeling.check import as_declared
+from dataeff_al.labeling.npz_writing import label_arrays, sample_arrays
 from dataeff_al.labeling.packing import unpack_label, unpack_request
 from dataeff_al.labeling.types import Label
 from dataeff_al.samples.archive import write_arrays
 from dataeff_al.samples.declared import samples_from_json, target_from_json
-from dataeff_al.samples.npz_writing import label_arrays, sample_arrays
 from dataeff_al.samples.types import Sample, SampleSpec, TargetSpec
 from dataeff_al.stores.arrays import unpack
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
-from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.hosts import StepResult
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.errors import DataeffError
+from dataeff_al.events import Event
 from dataeff_al.stores.protocol import RequestKey
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from dataeff_al.campaign.events import (
+from dataeff_al.campaign.spec import CampaignSpec
+from dataeff_al.campaign.state import QueryState, State
+from dataeff_al.errors import BudgetError
+from dataeff_al.events import (
     Created,
     Event,
     GeneratorFitted,
@@ -12,9 +15,6 @@ from dataeff_al.campaign.events import (
     Purpose,
     QueryRecord,
 )
-from dataeff_al.campaign.spec import CampaignSpec
-from dataeff_al.campaign.state import QueryState, State
-from dataeff_al.errors import BudgetError
 from dataeff_al.labeling.types import LabelerInfo
 from dataeff_al.metrics import check_fits
 from dataeff_al.samples.declared import target_to_json

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataeff_al.campaign.apply import apply, replay
 from dataeff_al.campaign.commands import Command
 from dataeff_al.campaign.decide import decide
-from dataeff_al.campaign.events import Created, Event
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import ConflictError
+from dataeff_al.events import Created, Event
 from dataeff_al.stores.protocol import RequestKey, Store
 
 Clock = Callable[[], float]

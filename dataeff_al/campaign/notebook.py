@@ -22,7 +22,6 @@ from typing import Any
 
 import torch
 
-from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.given import Given, read_campaign, use_plugins
 from dataeff_al.campaign.hosts import InlineHosts
 from dataeff_al.campaign.outcome import write_outcome
@@ -33,9 +32,10 @@ from dataeff_al.campaign.session import Observe, Session
 from dataeff_al.campaign.standing import Standing, standing, status_of
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import CapabilityError, StateError
+from dataeff_al.events import Event
+from dataeff_al.labeling.npz_labels import read_labels
 from dataeff_al.labeling.types import Labeler
 from dataeff_al.registry import Plugin
-from dataeff_al.samples.npz_labels import read_labels
 from dataeff_al.samples.types import TargetSpec
 from dataeff_al.stores.open import RECORD
 from dataeff_al.stores.protocol import Store

@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Literal
 
 from dataeff_al.campaign import tasks
-from dataeff_al.campaign.events import Outcome, Purpose
 from dataeff_al.campaign.rules import MAX_EMPTY_ROUNDS, MAX_STEP_FAILURES, MOST_GRANTED, Rules, rules_of
 from dataeff_al.campaign.state import QueryStatus, State
 from dataeff_al.campaign.tasks import Task
 from dataeff_al.digests import digest_json
+from dataeff_al.events import Outcome, Purpose
 
 
 @dataclass(frozen=True)

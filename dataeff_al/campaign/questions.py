@@ -13,17 +13,17 @@ import numpy as np
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.commands import Command, Fail, GrantAttempts, Tell
-from dataeff_al.campaign.events import AttemptGrant, LabelRecord, Leased
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.state import AttemptStatus, QueryStatus, State
 from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import ConflictError, DataError, NotFoundError
+from dataeff_al.events import AttemptGrant, LabelRecord, Leased
 from dataeff_al.labeling.check import problem
+from dataeff_al.labeling.npz_writing import sample_arrays
 from dataeff_al.labeling.packing import pack_outcome, unpack_request
 from dataeff_al.labeling.types import Label, LabelFailure
 from dataeff_al.samples.archive import write_arrays
 from dataeff_al.samples.declared import samples_from_json, target_from_json
-from dataeff_al.samples.npz_writing import sample_arrays
 from dataeff_al.samples.targets import TARGET_DTYPES, check_target
 from dataeff_al.samples.types import Sample, SampleId, SampleSpec, TargetSpec
 from dataeff_al.stores.protocol import Store

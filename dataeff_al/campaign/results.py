@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dataeff_al import events as ev
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign import events as ev
 from dataeff_al.campaign.state import State
 from dataeff_al.digests import digest_json
 

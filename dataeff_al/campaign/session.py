@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from dataeff_al.campaign.commands import Command, Pause, Resume
 from dataeff_al.campaign.drive import Driver, no_obstacle
-from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.hosts import Hosts
 from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews, answer
 from dataeff_al.campaign.launch import first_event, repeat, twin_events, twin_id
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
+from dataeff_al.events import Event
 from dataeff_al.stores.protocol import RequestKey, Store
 
 Observe = Callable[[State, Sequence[Event]], None]

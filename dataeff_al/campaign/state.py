@@ -7,7 +7,8 @@ from typing import Literal
 
 from immutables import Map
 
-from dataeff_al.campaign.events import (
+from dataeff_al.campaign.line import Line
+from dataeff_al.events import (
     SEQUENCES,
     AccountName,
     Created,
@@ -20,7 +21,6 @@ from dataeff_al.campaign.events import (
     Trained,
     account_of,
 )
-from dataeff_al.campaign.line import Line
 
 Role = Literal["main", "reference"]
 
@@ -90,7 +90,7 @@ def _place(query: QueryState) -> tuple[int, int, str]:
 
 @dataclass(frozen=True, slots=True)
 class AttemptState:
-    """One try of one labeler at one query."""
+    """One try of one labeler at one query. ``cost``: what was booked for it when it failed."""
 
     id: str
     query: str
@@ -98,6 +98,7 @@ class AttemptState:
     deadline: float
     status: AttemptStatus = AttemptStatus.GRANTED
     reason: str = ""
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dataeff_al.campaign.events import Purpose, account_of
 from dataeff_al.campaign.state import QueryState, Role, State
+from dataeff_al.events import Purpose, account_of
 
 Task = dict[str, Any]
 

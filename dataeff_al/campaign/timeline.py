@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dataeff_al.campaign.events import (
+from dataeff_al.events import (
     Evaluated,
     ExtraTold,
     GeneratorFitted,

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dataeff_al.campaign.events import to_json
 from dataeff_al.campaign.state import Account
 from dataeff_al.errors import Problem
+from dataeff_al.events import to_json
 from dataeff_al.rpc.types import (
     Activity,
     Booking,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from dataeff_al.campaign.events import Event, from_json
 from dataeff_al.campaign.state import Account
+from dataeff_al.events import Event, from_json
 from dataeff_al.labeling.packing import unpack_request
 from dataeff_al.labeling.types import Request
 

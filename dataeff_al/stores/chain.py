@@ -7,8 +7,8 @@ one that was written, whoever did it and by whatever means.
 import hashlib
 from collections.abc import Sequence
 
-from dataeff_al.campaign.events import Created, Event
 from dataeff_al.errors import ConflictError, NotFoundError, RecordError
+from dataeff_al.events import Created, Event
 from dataeff_al.stores.protocol import Committed, RequestKey
 
 MAX_BODY_BYTES = 16 * 2**20

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dataeff_al.blobs import Blobs
 from dataeff_al.errors import CorruptError, RecordError
 from dataeff_al.stores.checks.content import AcknowledgedCheck, BlobCheck, HoldoutCheck
 from dataeff_al.stores.checks.money import MoneyCheck
@@ -15,7 +16,7 @@ from dataeff_al.stores.checks.order import LeaseCheck, LifeCheck, NumberCheck
 from dataeff_al.stores.checks.protocol import Check, Violation, violation
 from dataeff_al.stores.checks.rows import differing_rows, unbalanced
 from dataeff_al.stores.projections import Row
-from dataeff_al.stores.protocol import Blobs, Store, StoredEvent
+from dataeff_al.stores.protocol import Store, StoredEvent
 from dataeff_al.stores.tables import Tables
 
 

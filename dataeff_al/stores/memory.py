@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dataeff_al.campaign.events import Event, to_json
 from dataeff_al.errors import LockedError, NotFoundError, RecordError
+from dataeff_al.events import Event, to_json
 from dataeff_al.stores.chain import check_body, check_campaign, check_end, check_epoch, repeated
 from dataeff_al.stores.projections import Row
 from dataeff_al.stores.protocol import Committed, RequestKey, StoredEvent

@@ -3,7 +3,8 @@
 Tables and their keys stand in :data:`KEYS`. ``entries`` is the ledger: one row per movement of money, its ``subject``
 being the query (RESERVE, RELEASE, and POST of an inherited label) or the attempt (POST, WASTE, OVERRUN, EXTRA). Since
 ``(campaign, kind, subject)`` is the key, no attempt is posted and no reservation released twice (I2, I5). What a try
-costs beyond ``max_cost`` is its OVERRUN, which like EXTRA stands outside the budget.
+costs beyond ``max_cost`` is an OVERRUN when it failed and an EXTRA when it brought a label; both stand outside the
+budget.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.stores.protocol import StoredEvent
 
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -210,9 +211,14 @@ def _(event: ev.Told, stored: StoredEvent, known: Known) -> list[Change]:
             stored,
             ("POST", facts.account, event.attempt, within),
             ("RELEASE", facts.account, event.query, facts.max_cost - within),
-            ("OVERRUN", facts.account, event.attempt, event.label.cost - within),
+            *_beyond(facts.account, event.attempt, event.label.cost - within),
         ),
     ]
+
+
+def _beyond(account: str, attempt: str, amount: int) -> list[tuple[str, str, str, int]]:
+    """What a label cost beyond its reservation; its attempt may have failed before, with an OVERRUN of its own."""
+    return [("EXTRA", account, attempt, amount)] if amount else []
 
 
 @_changes.register

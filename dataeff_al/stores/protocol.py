@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dataeff_al.campaign.events import Event
-from dataeff_al.digests import Ref
+from dataeff_al.events import Event
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the lock."""
-
-
-class Blobs(Protocol):
-    """Content by digest. A blob is on the disk before its ref is anywhere else."""
-
-    def put(self, content: bytes) -> Ref:
-        """Keep the content durably; idempotent."""
-
-    def get(self, ref: Ref) -> bytes:
-        """The content. Raises NotFoundError when absent, CorruptError when it does not match its digest."""
-
-    def has(self, ref: Ref) -> bool:
-        """Whether the blob is here."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dataeff_al.campaign.events import Event, from_json, to_json
 from dataeff_al.errors import CorruptError, NotFoundError
+from dataeff_al.events import Event, from_json, to_json
 from dataeff_al.stores import migrate, statements
 from dataeff_al.stores.backend import connect
 from dataeff_al.stores.blobs import Probe, no_probe

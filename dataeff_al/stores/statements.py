@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Insert, Select, Update, bindparam, insert, select, update
 
-from dataeff_al.campaign.events import account_of
 from dataeff_al.errors import RecordError
+from dataeff_al.events import account_of
 from dataeff_al.stores import projections
 from dataeff_al.stores.projections import Change, QueryFacts
 from dataeff_al.stores.protocol import RequestKey

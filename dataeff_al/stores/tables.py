@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.errors import RecordError
 from dataeff_al.stores.projections import KEYS, Change, Insert, QueryFacts, Row, Update, changes
 from dataeff_al.stores.protocol import StoredEvent

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.digests import Ref, digest_bytes
 
 

@@ -12,12 +12,13 @@ Run it over a new one::
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
+from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import ConflictError, LockedError, NotFoundError, RecordError
 from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import Inspected, fsck
-from dataeff_al.stores.protocol import Blobs, Committed, RequestKey, StoredEvent
+from dataeff_al.stores.protocol import Committed, RequestKey, StoredEvent
 from dataeff_al.testing.logs import Story, told_story
 
 Open = Callable[[], Inspected]

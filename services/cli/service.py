@@ -133,8 +133,8 @@ def watch(run: Run, target: Target = None, as_json: AsJson = False) -> int:
 def _followed(runs: Any, campaign: str) -> "list[State]":
     from dataeff_al.campaign.spec import CampaignSpec
     from dataeff_al.campaign.yaml_source import read
-    from services.cli.progress import Progress
     from services.following import EventClock, follow
+    from services.progress import Progress
 
     spec, clock = CampaignSpec.from_canonical(read(runs.get(campaign).spec_yaml).data), EventClock()
     with Progress(spec, clock=clock) as progress:

@@ -11,7 +11,6 @@ from pathlib import Path
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.commands import Command, Pause
 from dataeff_al.campaign.drive import no_obstacle
-from dataeff_al.campaign.events import Event
 from dataeff_al.campaign.hosts import Hosts
 from dataeff_al.campaign.launch import repeat, spec_of
 from dataeff_al.campaign.ledger import Ledger
@@ -20,6 +19,7 @@ from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import NotFoundError, UnavailableError
+from dataeff_al.events import Event
 from dataeff_al.rpc.types import Activity
 from dataeff_al.sentences import shown
 from dataeff_al.stores.protocol import RequestKey

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
 
-from dataeff_al.campaign.events import Event
 from dataeff_al.errors import RequestError
+from dataeff_al.events import Event
 from dataeff_al.stores.protocol import Committed, RequestKey, Store, StoredEvent
 
 T = TypeVar("T")

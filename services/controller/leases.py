@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign.events import AttemptGrant, LabelRecord, Leased
 from dataeff_al.campaign.launch import spec_of
 from dataeff_al.campaign.state import AttemptStatus, QueryStatus, State
 from dataeff_al.digests import Ref
 from dataeff_al.errors import ConflictError, DataError, NotFoundError, RequestError, StateError, UnavailableError
+from dataeff_al.events import AttemptGrant, LabelRecord, Leased
 from dataeff_al.labeling.check import problem
 from dataeff_al.labeling.packing import pack_outcome, unpack_outcome
 from dataeff_al.labeling.types import Label, LabelerInfo

@@ -4,10 +4,10 @@ import threading
 from collections import OrderedDict
 
 from dataeff_al.campaign.apply import apply
-from dataeff_al.campaign.events import Created
 from dataeff_al.campaign.launch import spec_of
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.state import AttemptStatus, State
+from dataeff_al.events import Created
 from dataeff_al.rpc.types import Activity, CampaignInfo, Status, UnknownAttempt
 from dataeff_al.stores.protocol import Store
 

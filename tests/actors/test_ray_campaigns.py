@@ -4,11 +4,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dataeff_al.campaign.events import Evaluated, Told
 from dataeff_al.campaign.place import Place
 from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.summary import digests
+from dataeff_al.events import Evaluated, Told
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import open_store
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dataeff_al import events as ev
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign import events as ev
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.apply import apply
 from dataeff_al.campaign.decide import decide

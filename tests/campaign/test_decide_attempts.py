@@ -1,7 +1,7 @@
 import pytest
 
+from dataeff_al import events as ev
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign import events as ev
 from dataeff_al.campaign.state import AttemptStatus, QueryStatus
 from dataeff_al.errors import BudgetError, NotFoundError, StateError
 from dataeff_al.stores.checks.money import MoneyCheck
@@ -103,6 +103,21 @@ def test_a_late_failure_of_an_expired_attempt_leaves_the_newer_lease_alone(lease
     campaign.do(cmd.Fail(first, "infra", "too late", 2))
     assert campaign.state.queries[query].status is QueryStatus.LEASED
     assert campaign.state.extra == 2
+    _sound(campaign)
+
+
+def test_a_late_label_of_an_attempt_that_was_booked_as_failed_is_charged_only_once(leased):
+    campaign, (first, second, _) = leased
+    campaign.do(cmd.Fail(first, "timeout", "no answer", 3))
+    (told,) = campaign.tell(first, cost=3)
+    assert told.label.cost == 0
+    assert campaign.account() == (12, 6, 0, 3)
+    campaign.do(cmd.Fail(second, "timeout", "no answer", 4))
+    assert campaign.do(cmd.Fail(second, "bad_label", "NaN", 4)) == []
+    (told,) = campaign.tell(second, cost=9)
+    assert told.label.cost == 5
+    assert campaign.account() == (12, 3, 3, 6)
+    assert campaign.state.extra == 1 + 2
     _sound(campaign)
 
 

@@ -5,14 +5,21 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.apply import replay
-from dataeff_al.campaign.events import account_of
 from dataeff_al.campaign.state import LIVE, OPEN, AttemptStatus, QueryStatus
 from dataeff_al.errors import BudgetError, StateError
+from dataeff_al.events import account_of
 from dataeff_al.stores.checks.content import HoldoutCheck
 from dataeff_al.stores.checks.money import MoneyCheck
 from dataeff_al.stores.checks.order import LeaseCheck, LifeCheck, NumberCheck
@@ -30,7 +37,7 @@ class Model:
     def __init__(self, total, evaluation):
         self.total = {"queries": total, "evaluation": evaluation}
         self.spent, self.wasted, self.extra = Counter(), Counter(), 0
-        self.held = {}
+        self.held, self.booked = {}, Counter()
 
     def reserved(self, account):
         return MOST * sum(holder == account for holder in self.held.values())
@@ -43,6 +50,9 @@ class Model:
 
     def release(self, query):
         self.held.pop(query, None)
+
+    def unpaid(self, attempt, cost):
+        return max(cost - self.booked[attempt], 0)
 
     def pay(self, query, cost):
         account = self.held.pop(query, None)
@@ -145,7 +155,7 @@ class Campaign(RuleBasedStateMachine):
         self.campaign.tell(attempt, cost)
         if attempt not in self.answered:
             self.answered.add(attempt)
-            self.model.pay(self._query_of(attempt), cost)
+            self.model.pay(self._query_of(attempt), self.model.unpaid(attempt, cost))
 
     @precondition(lambda self: self.state.attempts)
     @rule(data=st.data(), cost=COSTS, kind=st.sampled_from(["infra", "timeout", "bad_label", "refused"]))
@@ -159,9 +169,10 @@ class Campaign(RuleBasedStateMachine):
             if query not in self.model.held and cost:
                 self.answered.add(attempt)
             self.model.waste(query, cost, gives_up=kind == "refused" or before.number == 3)
-        elif cost:
+            self.model.booked[attempt] += cost
+        elif unpaid := self.model.unpaid(attempt, cost):
             self.answered.add(attempt)
-            self.model.extra += cost
+            self.model.extra += unpaid
 
     @precondition(lambda self: self._attempts(*OPEN))
     @rule(data=st.data())
@@ -176,6 +187,7 @@ class Campaign(RuleBasedStateMachine):
         self.campaign.do(cmd.Settle(attempt, verdict))
         cost = MOST if verdict == "wasted" else 0
         self.model.waste(query, cost, gives_up=self.state.attempts[attempt].number == 3)
+        self.model.booked[attempt] += cost
         if cost and not held:
             self.answered.add(attempt)
 

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
+from dataeff_al import events as ev
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign import events as ev
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.rules import MOST_GRANTED
 from dataeff_al.campaign.state import QueryStatus

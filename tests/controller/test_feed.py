@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.errors import NotFoundError, RequestError
 from dataeff_al.stores.memory import MemoryStore
 from dataeff_al.testing.logs import Story

@@ -1,5 +1,7 @@
 """Every field of every request missing, huge or of nonsense: a fitting refusal, and a server that lives on."""
 
+import re
+
 import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -76,7 +78,7 @@ def status_of(channel, method, request):
 
 @pytest.fixture(scope="module")
 def channel(target, controller, texts):
-    controller.create(texts.ward().replace("name: ward", "name: ward-h"), (), "hostile")
+    assert controller.create(re.sub("name: .*", "name: ward-h", texts.ward()), (), "hostile").id == "ward-h"
     with grpc.insecure_channel(target) as made:
         yield made
 
@@ -109,7 +111,7 @@ def test_a_request_id_has_a_form(channel, request_id):
     method = next(method for method in METHODS if method.name == "Resume")
     status = status_of(channel, method, request)
     assert status is grpc.StatusCode.NOT_FOUND
-    request.campaign = next(info for info in ["ward-h"])
+    request.campaign = "ward-h"
     status = status_of(channel, method, request)
     assert (status is not grpc.StatusCode.INVALID_ARGUMENT) == sane
 

@@ -80,7 +80,7 @@ def test_a_label_is_paid_at_its_cost_and_told_once(client, ward):
     [
         (label(code=17), "codes from 0 to 9"),
         (label(cost=4), "cost must be at most 3"),
-        (label(cost=-1), "at least 0"),
+        (label(cost=-1), "whole number from 0"),
         (Label({"mask": np.int64(1)}), "must hold 'label'"),
         (Label({"label": np.zeros((2, 2), np.int64)}), "must have shape"),
         (Label({"label": np.float32(1)}), "whole numbers"),

@@ -6,9 +6,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataeff_al.campaign.events import Paused, Resumed
 from dataeff_al.campaign.state import Account
 from dataeff_al.errors import Problem
+from dataeff_al.events import Paused, Resumed
 from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
 from dataeff_al.rpc import convert

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dataeff_al.errors import DataError
+from dataeff_al.labeling.npz_labels import read_labels
+from dataeff_al.labeling.npz_writing import write_labels, write_predictions, write_samples
 from dataeff_al.labeling.types import Label
 from dataeff_al.samples.npz import Reading, columns_from, count_samples, read_columns, read_samples
-from dataeff_al.samples.npz_labels import read_labels
-from dataeff_al.samples.npz_writing import write_labels, write_predictions, write_samples
 from dataeff_al.samples.types import FieldSpec, Sample, SampleId, SampleSpec, TargetSpec
 
 X = np.random.default_rng(0).random((4, 1, 5, 6), dtype=np.float32)

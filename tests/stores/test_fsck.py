@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.digests import digest_bytes
 from dataeff_al.stores.blobs import FileBlobs, MemoryBlobs
 from dataeff_al.stores.chain import link

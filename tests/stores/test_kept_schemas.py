@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import RECORD, open_store

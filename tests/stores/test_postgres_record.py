@@ -4,7 +4,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.errors import ConflictError, LockedError, RecordError
 from dataeff_al.stores import schema
 from dataeff_al.stores.blobs import MemoryBlobs

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.campaign.apply import replay
 from dataeff_al.errors import ConflictError
 from dataeff_al.stores.blobs import MemoryBlobs

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.errors import ConflictError, CorruptError, LockedError, NotFoundError, RecordError
 from dataeff_al.stores import migrate, schema
 from dataeff_al.stores.blobs import MemoryBlobs
@@ -227,7 +227,7 @@ def test_a_write_that_failed_is_final_until_the_store_is_opened_anew(tmp_path):
     """A file that may not grow stands for a full disk."""
     child = textwrap.dedent("""
         import os, resource, signal, sys
-        from dataeff_al.campaign import events as ev
+        from dataeff_al import events as ev
         from dataeff_al.errors import RecordError
         from dataeff_al.stores.open import open_store
         from dataeff_al.testing.logs import Story
@@ -259,7 +259,7 @@ HOT = bytes.fromhex("d9d505f920a163d7")
 
 WRITER = """
 import os, signal, sys
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.stores.protocol import RequestKey
 from dataeff_al.stores.sql import SqlStore
 from dataeff_al.testing.logs import Story

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.errors import ConflictError
 from dataeff_al.stores.blobs import FileBlobs, MemoryBlobs
 from dataeff_al.stores.memory import MemoryRecord, MemoryStore

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
+from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
 from dataeff_al.errors import CorruptError, NotFoundError
 from dataeff_al.stores.checks.protocol import Violation, violation
 from dataeff_al.stores.projections import blob_refs
-from dataeff_al.stores.protocol import Blobs, StoredEvent
+from dataeff_al.stores.protocol import StoredEvent
 
 _HELD_OUT = ("validation", "test")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dataeff_al.campaign import events as ev
+from dataeff_al import events as ev
 from dataeff_al.stores.checks.protocol import Violation, violation
 from dataeff_al.stores.protocol import StoredEvent
 

@@ -14,11 +14,11 @@ import psutil
 import ray
 from ray.cluster_utils import Cluster
 
-from dataeff_al.campaign.events import Told
 from dataeff_al.campaign.place import Place
 from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.summary import digests
+from dataeff_al.events import Told
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import open_store
 from services.actors.cluster import ClusterSettings, open_cluster

@@ -8,7 +8,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from dataeff_al.campaign.events import (
+from dataeff_al.campaign.rules import rules_of
+from dataeff_al.campaign.spec import CampaignSpec
+from dataeff_al.campaign.state import State
+from dataeff_al.events import (
     AttemptExpired,
     AttemptFailed,
     Created,
@@ -22,9 +25,6 @@ from dataeff_al.campaign.events import (
     Proposed,
     Trained,
 )
-from dataeff_al.campaign.rules import rules_of
-from dataeff_al.campaign.spec import CampaignSpec
-from dataeff_al.campaign.state import State
 
 TROUBLE = (AttemptFailed, AttemptExpired, DeadLettered)
 
