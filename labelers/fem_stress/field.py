@@ -9,7 +9,7 @@ from dataeff_al.vessel.raster import pixel_centres
 from labelers.fem_stress.from_section import SectionMesh
 from labelers.fem_stress.locate import fields_at, locate
 from labelers.fem_stress.problem import Answer
-from labelers.fem_stress.stress import cauchy_stress, channels_of
+from labelers.fem_stress.stress import cauchy_stress, channels_of, tensors
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ class StressField:
 
         At a tissue interface it is the stress of one side, never an average. Raises GeometryError for another shape.
         """
-        points = _checked(points_mm)
+        return tensors(self._components(_checked(points_mm)))
+
+    def _components(self, points: np.ndarray) -> np.ndarray:
         found, where = locate(self.mesh.nodes, self.mesh.centre, points, False)
         _, gradient, pressure, normal = fields_at(self.mesh.nodes, self.answer.u, self.answer.pressure, found, where)
         return cauchy_stress(gradient, pressure, normal, self._moduli(found, where))
@@ -42,7 +44,7 @@ class StressField:
         """
         x, y = pixel_centres(shape, pixel_size_mm)
         points = np.stack(np.broadcast_arrays(x[None], y[:, None]), axis=-1).reshape(-1, 2)
-        return channels_of(self.stress_at(points), points, self.mesh.centre).reshape(3, *shape)
+        return channels_of(self._components(points), points, self.mesh.centre).reshape(3, *shape)
 
     def moduli_at(self, points_mm: np.ndarray) -> np.ndarray:
         """Moduli ``(k, n)`` that the solver used at points ``(n, 2)``; NaN outside tissue."""

@@ -15,10 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from labelers.fem_stress.compiled import inlined, kernel
+from labelers.fem_stress.deformed_loads import U, push_deformed, rest_deformed
 from labelers.fem_stress.linear import (
     GRAD,
-    INNER,
-    OUTER,
     C,
     M,
     X,
@@ -29,10 +28,6 @@ from labelers.fem_stress.linear import (
 )
 from labelers.fem_stress.reference import (
     ANGULAR,
-    EDGE_PRODUCT,
-    EDGE_SHAPE,
-    EDGE_SLOPE,
-    GAUSS_WEIGHT,
     RADIAL,
     SHAPE,
     WEIGHT,
@@ -40,7 +35,6 @@ from labelers.fem_stress.reference import (
 from labelers.fem_stress.ring import KE, clear, close_column, scatter, solve_ring
 from labelers.fem_stress.simd import least, load, splat, sqrt, store
 
-U: Final = 402
 W: Final = 420
 F: Final = 429
 PSI: Final = 465
@@ -54,9 +48,6 @@ HYPER_SCRATCH: Final = 1143
 psi (9, 2), int psi (J - 1) (3,), pressure (3,), stiffness times gradient
 (9, 9, 2, 2, 2), pressure state (3,), tension and its
 direction (3,)."""
-
-CROSS: Final = (EDGE_PRODUCT - EDGE_PRODUCT.T) / 2
-"""The load's stiffness on one side; the symmetric part cancels between neighbouring sides of a closed border."""
 
 
 @kernel
@@ -243,49 +234,6 @@ def tangent(work: np.ndarray, ke: np.ndarray) -> None:
             store(ke, at + 1, xy)
             store(ke, at + KE, yx)
             store(ke, at + KE + 1, yy)
-
-
-@kernel
-def push_deformed(work: np.ndarray, pressure: float, follow: float, ke: np.ndarray) -> None:
-    """Lumen pressure on the deformed inner side, and the stiffness that a pressure ``follow`` has there."""
-    for i in range(3):
-        fx = fy = splat(0.0)
-        for j in range(3):
-            q = splat(pressure * EDGE_PRODUCT[i, j])
-            a, b = 2 * INNER[j], 2 * INNER[i]
-            fx = fx + q * (load(work, X + a + 1) + load(work, U + a + 1))
-            fy = fy - q * (load(work, X + a) + load(work, U + a))
-            if b < a:
-                here = b * KE + a
-                share = splat(follow * CROSS[i, j])
-                store(ke, here + 1, load(ke, here + 1) - share)
-                store(ke, here + KE, load(ke, here + KE) + share)
-        here = 2 * INNER[i] * KE + 18
-        store(ke, here, load(ke, here) + fx)
-        store(ke, here + KE, load(ke, here + KE) + fy)
-
-
-@kernel
-def rest_deformed(work: np.ndarray, foundation: float, ke: np.ndarray) -> None:
-    """The elastic foundation's stiffness and the force that it exerts already."""
-    for g in range(3):
-        tx = ty = ux = uy = splat(0.0)
-        for i in range(3):
-            slope, shape, a = splat(EDGE_SLOPE[g, i]), splat(EDGE_SHAPE[g, i]), 2 * OUTER[i]
-            tx, ty = tx + slope * load(work, X + a), ty + slope * load(work, X + a + 1)
-            ux, uy = ux + shape * load(work, U + a), uy + shape * load(work, U + a + 1)
-        length = sqrt(tx * tx + ty * ty) * splat(foundation * GAUSS_WEIGHT[g])
-        for i in range(3):
-            share = length * splat(EDGE_SHAPE[g, i])
-            here = 2 * OUTER[i] * KE + 18
-            store(ke, here, load(ke, here) - share * ux)
-            store(ke, here + KE, load(ke, here + KE) - share * uy)
-            for j in range(3):
-                if OUTER[i] <= OUTER[j]:
-                    both = share * splat(EDGE_SHAPE[g, j])
-                    here2 = 2 * OUTER[i] * KE + 2 * OUTER[j]
-                    store(ke, here2, load(ke, here2) + both)
-                    store(ke, here2 + KE + 1, load(ke, here2 + KE + 1) + both)
 
 
 @kernel

@@ -50,7 +50,7 @@ def _invert(
         dx, dy = x - px, y - py
         step_xi, step_eta = (d * dx - b * dy) / det, (a * dy - c * dx) / det
         xi, eta = min(max(xi + step_xi, -2.5), 2.5), min(max(eta + step_eta, -2.5), 2.5)
-        if abs(step_xi) + abs(step_eta) < 1e-11:
+        if abs(step_xi) + abs(step_eta) < 1e-7:  # the next step would be below 1e-13
             break
     return xi, eta
 
@@ -72,9 +72,12 @@ def locate(nodes: np.ndarray, centre: np.ndarray, points: np.ndarray, clamp: boo
         inner, outer = nodes[2 * e + 1, 0] - centre, nodes[2 * e + 1, 2 * radial] - centre
         r0, r1 = np.hypot(inner[0], inner[1]), np.hypot(outer[0], outer[1])
         r = np.hypot(x - centre[0], y - centre[1])
-        k = min(max(int((r - r0) / (r1 - r0) * radial), 0), radial - 1)
+        across = (r - r0) / (r1 - r0) * radial
+        k = min(max(int(across), 0), radial - 1)
+        xi = min(max(2 * (across - k) - 1, -1.0), 1.0)
+        eta = min(max(2 * (angle / (2 * np.pi) * columns - e) - 1, -1.0), 1.0)
         for _ in range(STEPS):
-            xi, eta = _invert(nodes, e, k, x, y, 0.0, 0.0, shape, slope)
+            xi, eta = _invert(nodes, e, k, x, y, xi, eta, shape, slope)
             moved = False
             if abs(eta) > 1 + 1e-9:
                 e = (e + (1 if eta > 0 else -1)) % columns
@@ -85,7 +88,8 @@ def locate(nodes: np.ndarray, centre: np.ndarray, points: np.ndarray, clamp: boo
                 k, moved = k - 1, True
             if not moved:
                 break
-        if abs(xi) <= 1 + OVERSHOOT or clamp:
+            xi = eta = 0.0
+        if clamp or (abs(xi) <= 1 + OVERSHOOT and abs(eta) <= 1 + 1e-6):
             found[n, 0], found[n, 1] = e, k
             where[n, 0], where[n, 1] = min(max(xi, -1.0), 1.0), min(max(eta, -1.0), 1.0)
     return found, where
