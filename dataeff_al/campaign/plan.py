@@ -120,9 +120,9 @@ def _stalled(state: State) -> list[Action]:
     if not state.unknown or state.unknown < len(state.live):
         return []
     lost = [query for query in state.live_queries() if query.status is QueryStatus.OUTCOME_UNKNOWN]
-    attempts = f"{len(lost)} attempts" if len(lost) > 1 else "an attempt"
+    attempts = f"{len(lost)} attempts at the labeler were" if len(lost) > 1 else "an attempt at the labeler was"
     why = next((f" ({query.reason})" for query in lost if query.reason), "")
-    reason = f"whether {attempts} at the labeler were paid is unknown{why}; settle what became of them, then go on"
+    reason = f"whether {attempts} paid is unknown{why}; settle what became of them, then go on"
     return [Stall(reason, "infra")]
 
 

@@ -89,7 +89,7 @@ def locate(nodes: np.ndarray, centre: np.ndarray, points: np.ndarray, clamp: boo
             if not moved:
                 break
             xi = eta = 0.0
-        if clamp or (abs(xi) <= 1 + OVERSHOOT and abs(eta) <= 1 + 1e-6):
+        if not moved and (clamp or abs(xi) <= 1 + OVERSHOOT):
             found[n, 0], found[n, 1] = e, k
             where[n, 0], where[n, 1] = min(max(xi, -1.0), 1.0), min(max(eta, -1.0), 1.0)
     return found, where

@@ -126,21 +126,27 @@ def _process(store: Path, port: int, *options: str) -> Iterator[Process]:
         assert popen.stdout is not None
         said = popen.stdout.readline()
         assert said.startswith("Serving "), said + popen.communicate(timeout=20)[1]
-        yield Process(popen, store, f"127.0.0.1:{port}")
+        yield Process(popen, store, said.split()[-1])
     finally:
         popen.kill()
         popen.communicate(timeout=20)
 
 
+def _starting(free_port: Callable[[], int]) -> Iterator[Callable[..., Process]]:
+    with ExitStack() as stack:
+        yield lambda store, *options: stack.enter_context(_process(store, free_port(), *options))
+
+
 @pytest.fixture
 def start_process(free_port) -> Iterator[Callable[..., Process]]:
     """Starts controllers; all are gone after the test."""
-    with ExitStack() as stack:
+    yield from _starting(free_port)
 
-        def start(store: Path, *options: str) -> Process:
-            return stack.enter_context(_process(store, free_port(), *options))
 
-        yield start
+@pytest.fixture(scope="module")
+def start_shared(free_port) -> Iterator[Callable[..., Process]]:
+    """Starts controllers; all are gone after the module."""
+    yield from _starting(free_port)
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,9 @@ def test_a_name_that_no_file_can_have_is_a_problem_of_the_file(admission, name):
         admission.parse(TABLE.format(file=name))
 
 
-@pytest.mark.parametrize("text", ["x" * 300_000, "é" * 140_000, "[" * 100, "a: &a [*a]", "\x00", "", "- 1", "a: 1\na: 2"])
+@pytest.mark.parametrize(
+    "text", ["x" * 300_000, "é" * 140_000, "[" * 100, "a: &a [*a]", "\x00", "", "- 1", "a: 1\na: 2"]
+)
 def test_hostile_text_is_refused(admission, text):
     with pytest.raises(SpecError):
         admission.parse(text)

@@ -28,7 +28,9 @@ STREAMS = {"Watch", "Download"}
 texts = st.one_of(
     st.just(""),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
-    st.sampled_from(["ward-h", "../../etc/passwd", "a" * 300, "x" * 100_000, "\0", "'; drop table events; --", "~", "."]),
+    st.sampled_from(
+        ["ward-h", "../../etc/passwd", "a" * 300, "x" * 100_000, "\0", "'; drop table events; --", "~", "."]
+    ),
 )
 VALUES = {
     FieldDescriptor.TYPE_STRING: texts,

@@ -97,9 +97,7 @@ def test_what_is_no_label_is_refused(client, ward):
     lease = client.ask(ward, 1)[0]
     send = client._connection.call
     for packed in (b"", b"nonsense", b"dalarr01" + b"\xff" * 40, pack_outcome(LabelFailure("no"))):
-        request = labeling_pb2.TellRequest(
-            request_id="r", campaign=lease.campaign, attempt=lease.attempt, label=packed
-        )
+        request = labeling_pb2.TellRequest(request_id="r", campaign=lease.campaign, attempt=lease.attempt, label=packed)
         with pytest.raises(DataError):
             send(client._labeling.Tell, request)
 
@@ -139,6 +137,17 @@ def test_labels_are_still_taken_from_a_paused_campaign(client, ward):
     with pytest.raises(StateError):
         client.ask(ward, 1)
     assert client.tell(lease, label()).booking == "posted"
+
+
+def test_a_lease_that_runs_out_goes_back_to_the_queue(client, texts, eventually):
+    run = client.create(texts.ward().replace("kind: external,", "kind: external, lease_s: 0.5,"))
+    list(client.watch(run.id, until_idle=True))
+    gone = {lease.query: lease for lease in client.ask(run.id, 256)}
+    again = []
+    eventually(lambda: bool(again.extend(client.ask(run.id, 1)) or again))
+    assert again[0].query in gone
+    assert again[0].attempt != gone[again[0].query].attempt
+    assert client.tell(gone[again[0].query], label()).booking == "posted"
 
 
 def test_a_campaign_with_another_labeler_is_not_asked(client, texts):

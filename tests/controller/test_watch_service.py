@@ -74,7 +74,7 @@ def test_readers_that_leave_are_forgotten(controller, target, client, ward, even
 
 
 def test_a_stream_ends_when_nothing_can_happen_without_somebody_only_if_asked_to(client, target, ward):
-    assert [event.kind for event in client.watch(ward, until_idle=True)][0] == "created"
+    assert next(event.kind for event in client.watch(ward, until_idle=True)) == "created"
     ended = threading.Event()
 
     def read():

@@ -78,10 +78,10 @@ def test_an_unknown_name_comes_back_with_its_nearest():
 
 
 def test_a_subclass_from_elsewhere_comes_back_as_what_it_is():
-    class Special(CapabilityError):
+    class SpecialError(CapabilityError):
         pass
 
-    assert type(travelled(Special("no."))) is CapabilityError
+    assert type(travelled(SpecialError("no."))) is CapabilityError
 
 
 def test_what_nobody_foresaw_is_internal_and_tells_nothing(caplog):
