@@ -31,7 +31,8 @@ class Hired:
         self.actor, self.found, self.ready = actor, found, False
         self.assigned: dict[str, None] = {}
         self.answered: set[str] = set()
-        self._heard_at, self._number = time.monotonic(), 0
+        # Turns go on from one driver to the next, so that a later one is never taken for an earlier.
+        self._heard_at, self._number, self._turn = time.monotonic(), 0, time.time_ns()
 
     @classmethod
     def new(cls, prefix: str, post: Post, runtime: Runtime | None) -> "Hired":
@@ -59,13 +60,19 @@ class Hired:
         """It has reported."""
         self._heard_at, self._number = time.monotonic(), report.number
         self.answered.update(report.done)
-        for attempt in report.done:
+        for attempt in (*report.done, *report.lost):
             self.assigned.pop(attempt, None)
 
     def give(self, jobs: Sequence[tuple[str, Ref]]) -> Any:
         """Give attempts."""
         self.assigned.update(dict.fromkeys(attempt for attempt, _ in jobs))
-        return self.actor.start.remote(list(jobs))
+        self._turn += 1
+        return self.actor.start.remote(list(jobs), self._turn)
+
+    def call_off(self, attempts: Sequence[str]) -> Any:
+        """Ask for attempts not to be begun; what it says is a list of those."""
+        self._turn += 1
+        return self.actor.cancel.remote(list(attempts), self._turn)
 
     def look_up(self, attempt: str) -> Progress:
         """What became of an attempt of an earlier life. Raises UnavailableError."""

@@ -146,7 +146,7 @@ class RayHosts:
     def _duty(self, key: str, spec: CampaignSpec, info: LabelerInfo) -> Duty:
         runtime = spec.labeler.runtime or Runtime()
         return Duty(
-            post=Post(self._seat, spec.canonical(), runtime.timeout_s),
+            post=Post(self._seat, spec.canonical(), runtime),
             info=info,
             runtime=runtime,
             blobs=self.blobs,

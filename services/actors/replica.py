@@ -17,7 +17,8 @@ from dataeff_al.digests import Ref
 from dataeff_al.errors import DataeffError
 from dataeff_al.labeling.spool import MemorySpool
 from dataeff_al.labeling.spooled import Spooled
-from dataeff_al.labeling.types import Done, LabelerContext, Progress, Running
+from dataeff_al.labeling.types import Done, LabelerContext, Progress, Running, Unknown
+from dataeff_al.parts import Runtime
 from services.actors.lifeline import Lifeline
 from services.actors.seat import Seat
 
@@ -27,19 +28,21 @@ LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class Post:
-    """What a replica hosts: the campaign's description as JSON, and how long one request may take [s]."""
+    """What a replica hosts: the campaign's description as JSON, and how its labeler runs."""
 
     seat: Seat
     spec: Mapping[str, Any]
-    timeout_s: float | None
+    runtime: Runtime
 
 
 @dataclass(frozen=True)
 class Report:
-    """News: outcomes by attempt and their number, what is still at work, and whether a batch outlasted its time."""
+    """News up to a number: outcomes by attempt, what nobody knows the outcome of, what is still at work, and whether a
+    batch outlasted its time."""
 
     number: int
     done: Mapping[str, Done]
+    lost: Mapping[str, Unknown]
     holding: frozenset[str]
     stuck: bool
 
@@ -55,7 +58,8 @@ class Replica:
         self._post = post
         self._hosted: Spooled | None = None
         self._news = threading.Condition()
-        self._done: dict[str, tuple[int, Done]] = {}
+        self._ended: dict[str, tuple[int, Done | Unknown]] = {}
+        self._called_off: dict[str, int] = {}
         self._open: set[str] = set()
         self._count = 0
         self._lifeline = Lifeline(FORGOTTEN_S, lambda: bool(self._open))
@@ -71,16 +75,21 @@ class Replica:
         while not self._has_news(after) and not hosted.abandoned and time.monotonic() < until:
             hosted.poll([])
         with self._news:
-            done = {attempt: done for attempt, (number, done) in self._done.items() if number > after}
-            return Report(self._count, done, frozenset(self._open), hosted.abandoned > 0)
+            new = {attempt: progress for attempt, (number, progress) in self._ended.items() if number > after}
+            done = {attempt: progress for attempt, progress in new.items() if isinstance(progress, Done)}
+            lost = {attempt: progress for attempt, progress in new.items() if isinstance(progress, Unknown)}
+            return Report(self._count, done, lost, frozenset(self._open), hosted.abandoned > 0)
 
-    def start(self, jobs: Sequence[tuple[str, Ref]]) -> None:
-        """Take on attempts; idempotent."""
+    def start(self, jobs: Sequence[tuple[str, Ref]], turn: int) -> None:
+        """Take on attempts; idempotent. One that was called off in a later turn is not begun: calls may overtake."""
         hosted = self._labeler()
-        with self._news:
-            self._open.update(attempt for attempt, _ in jobs if attempt not in self._done)
         for attempt, request in jobs:
-            hosted.start(attempt, request)
+            with self._news:
+                if turn < self._called_off.get(attempt, 0):
+                    continue
+                if attempt not in self._ended:
+                    self._open.add(attempt)
+                hosted.start(attempt, request)
 
     def node(self) -> str:
         """The id of the node that it is on."""
@@ -95,15 +104,19 @@ class Replica:
         self._labeler().ack(attempts)
         with self._news:
             for attempt in attempts:
-                self._done.pop(attempt, None)
+                self._ended.pop(attempt, None)
 
-    def cancel(self, attempts: Sequence[str]) -> None:
-        """Drop what has not begun."""
+    def cancel(self, attempts: Sequence[str], turn: int) -> list[str]:
+        """Drop what has not begun; returns what was dropped."""
         hosted = self._labeler()
-        hosted.cancel(attempts)
-        dropped = {attempt for attempt, found in hosted.poll(attempts).items() if not isinstance(found, Running)}
         with self._news:
-            self._open -= dropped
+            self._called_off.update(dict.fromkeys(attempts, turn))
+        hosted.cancel(attempts)
+        found = hosted.poll(attempts)
+        dropped = [attempt for attempt, progress in found.items() if progress == Unknown(started=False)]
+        with self._news:
+            self._open.difference_update(dropped)
+        return dropped
 
     def _has_news(self, after: int) -> bool:
         with self._news:
@@ -121,16 +134,18 @@ class Replica:
         except DataeffError as error:
             # Errors that carry more than a text do not survive the journey; the driver needs the text.
             raise DataeffError(str(error)) from None
-        return Spooled(labeler, blobs, spool, timeout_s=self._post.timeout_s, on_done=self._on_done)
+        runtime = self._post.runtime
+        return Spooled(labeler, blobs, spool, timeout_s=runtime.timeout_s, batch=runtime.batch, on_done=self._on_done)
 
     def _on_done(self, attempt: str) -> None:
+        """An attempt has an outcome, or nobody will ever know it."""
         assert self._hosted is not None
-        done = self._hosted.poll([attempt])[attempt]
-        if not isinstance(done, Done):
+        progress = self._hosted.poll([attempt])[attempt]
+        if isinstance(progress, Running):
             return
         with self._news:
             self._count += 1
-            self._done[attempt] = (self._count, done)
+            self._ended[attempt] = (self._count, progress)
             self._open.discard(attempt)
             self._news.notify_all()
 

@@ -5,10 +5,11 @@ Nothing is repeated here: an attempt whose replica was lost is forgotten, and th
 what became of it (:meth:`Staff.progress`) and starts it again when that is safe.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
 
 import ray
 
@@ -25,6 +26,7 @@ from services.actors.workers import PLACE_S
 log = logging.getLogger(__name__)
 WATCH_S = 0.25
 GRACE_S = 30.0
+CALL_OFF_S = 10.0
 MOST_DEATHS = 3
 
 News = list[Job]
@@ -43,6 +45,7 @@ class Staff:
         self._waiting = Waiting()
         self._jobs: dict[str, Job] = {}
         self._done: dict[str, Done] = {}
+        self._lost: dict[str, Unknown] = {}
         self._deaths: dict[str, int] = {}
         self._stillborn = 0
         self._hired: list[Hired] = []
@@ -65,6 +68,7 @@ class Staff:
             known, self._jobs[job.attempt] = job.attempt in self._jobs, job
             if known or job.attempt in self._done:
                 return
+            self._lost.pop(job.attempt, None)
             self._waiting.add(job.attempt, suspect=job.attempt in self._deaths)
             news = self._staffed()
         self._tell(news)
@@ -76,6 +80,8 @@ class Staff:
                 return self._done[attempt]
             if attempt in self._jobs:
                 return Running()
+            if attempt in self._lost:
+                return self._lost[attempt]
             settling = any(hired.found and not hired.ready for hired in self._hired)
         return Running() if settling else self._remembered(attempt)
 
@@ -83,7 +89,7 @@ class Staff:
         """Forget attempts whose outcome is in the record."""
         with self._lock:
             for attempt in attempts:
-                for known in (self._jobs, self._done, self._deaths):
+                for known in (self._jobs, self._done, self._lost, self._deaths):
                     known.pop(attempt, None)
             for hired in self._hired:
                 if made := hired.answered.intersection(attempts):
@@ -94,14 +100,18 @@ class Staff:
                 self.duty.spool.forget(attempt)
 
     def cancel(self, attempts: Sequence[str]) -> None:
-        """Drop what has not begun; what a labeler has begun goes on."""
+        """Drop what has not begun; what a labeler has begun goes on, and so does what a replica does not speak of."""
         with self._lock:
-            for attempt in {*self._waiting.all()}.intersection(attempts):
-                self._jobs.pop(attempt, None)
-            self._waiting.drop(attempts)
-            for hired in self._hired:
-                if held := [attempt for attempt in attempts if attempt in hired.assigned]:
-                    hired.actor.cancel.remote(held)
+            self._drop(set(attempts).intersection(self._waiting.all()))
+            held = {hired: [key for key in attempts if key in hired.assigned] for hired in self._hired}
+            calls = {hired: hired.call_off(keys) for hired, keys in held.items() if keys}
+        for hired, call in calls.items():
+            with contextlib.suppress(Exception):  # a replica that was lost is told of by its report
+                dropped = answer(call, CALL_OFF_S)
+                with self._lock:
+                    self._drop(dropped)
+                    for attempt in dropped:
+                        hired.assigned.pop(attempt, None)
 
     def close(self) -> None:
         """End every replica."""
@@ -112,6 +122,11 @@ class Staff:
         for one in hired:
             one.end()
         self._thread.join(SHORT_S)
+
+    def _drop(self, attempts: Collection[str]) -> None:
+        self._waiting.drop(attempts)
+        for attempt in attempts:
+            self._jobs.pop(attempt, None)
 
     def _remembered(self, attempt: str) -> Progress:
         """What is known of an attempt that nobody has in hand."""
@@ -128,9 +143,12 @@ class Staff:
         with self._lock:
             ready = next((hired for hired in self._hired if hired.ready), None)
         try:
-            return ready.look_up(attempt) if ready else Running()
+            found = ready.look_up(attempt) if ready else Running()
         except UnavailableError:
             return Running()
+        if found == Unknown(started=False) and self._deaths.get(attempt, 0) >= MOST_DEATHS:
+            return self._fail(attempt, f"the labeler's process was lost {MOST_DEATHS} times at this request", "infra")
+        return found
 
     def _find(self) -> None:
         """Replicas that a killed driver left at work."""
@@ -193,8 +211,8 @@ class Staff:
                 report = answer(ref, SHORT_S)
             except UnavailableError as error:
                 return self._lose(hired, str(error), suspicious=True)
-            except Exception as error:  # it lives and refuses: another one would say the same
-                self._stillborn = MOST_DEATHS
+            except Exception as error:  # it lives and refuses: when it cannot be made, another one would say the same
+                self._stillborn = self._stillborn if hired.ready else MOST_DEATHS
                 return self._lose(hired, str(error), suspicious=False)
             return self._take(hired, report) if isinstance(report, Report) else []
 
@@ -204,7 +222,9 @@ class Staff:
             hired.ready, self._stillborn = True, 0
             self._take_over(hired, report)
         self._done.update(report.done)
-        news = [self._jobs.pop(attempt) for attempt in report.done if attempt in self._jobs]
+        self._lost.update(report.lost)
+        ended = (*report.done, *report.lost)
+        news = [self._jobs.pop(attempt) for attempt in ended if attempt in self._jobs]
         if report.stuck:
             return [*news, *self._lose(hired, "a batch outlasted its time", suspicious=False)]
         self._calls[hired.ask_report()] = hired
@@ -243,12 +263,18 @@ class Staff:
         return [*news, *self._staffed()]
 
     def _suspect(self, attempt: str, reason: str, late: bool) -> None:
-        deaths = self._deaths[attempt] = self._deaths.get(attempt, 0) + 1
-        if self.duty.info.effect == "blind" or not (late or deaths >= MOST_DEATHS):
-            return
-        said = reason if late else f"the labeler's process was lost {deaths} times at this request: {reason}"
-        failure = LabelFailure(said, "timeout" if late else "infra", self.duty.lost_cost)
-        self._done[attempt] = self.duty.failed(attempt, failure)
+        """A blind call is never repeated, and a queryable labeler is asked; the others have a number of tries."""
+        deaths = self._deaths[attempt] = MOST_DEATHS if late else self._deaths.get(attempt, 0) + 1
+        if self.duty.info.effect == "blind":
+            self._lost[attempt] = Unknown(started=True, reason=reason)
+        elif self.duty.info.effect != "queryable" and deaths >= MOST_DEATHS:
+            said = reason if late else f"the labeler's process was lost {deaths} times at this request: {reason}"
+            self._fail(attempt, said, "timeout" if late else "infra")
+
+    def _fail(self, attempt: str, reason: str, kind: Literal["infra", "timeout"]) -> Done:
+        cost = self.duty.lost_cost if attempt in self._deaths else 0
+        done = self._done[attempt] = self.duty.failed(attempt, LabelFailure(reason, kind, cost))
+        return done
 
     def _give_up(self, reason: str) -> News:
         """No replica comes to life: everything that waits fails, and the next start tries again."""
@@ -257,8 +283,6 @@ class Staff:
             return []
         waiting = self._waiting.all()
         for attempt in waiting:
-            cost = self.duty.lost_cost if attempt in self._deaths else 0
-            failure = LabelFailure(f"no labeler could be started: {reason}", "infra", cost)
-            self._done[attempt] = self.duty.failed(attempt, failure)
+            self._fail(attempt, f"no labeler could be started: {reason}", "infra")
         self._waiting.drop(waiting)
         return [self._jobs.pop(attempt) for attempt in waiting]

@@ -157,14 +157,12 @@ class Feed(Generic[T]):
         return {name: after.get(name, 0) for name in members}
 
     def at_hand(self, campaign: str, after: int, most: int) -> list[T] | None:
-        """What follows ``after`` when that is known without reading the store, else None. Never blocks for long."""
+        """What follows ``after``, perhaps not all of it; None when that takes a look into the store. Never blocks."""
         with self._lock:
             end, tail = self._ends.get(campaign), self._tails.get(campaign)
-            if end is None or (tail is not None and tail.end < end):
-                return None
-            if after >= end:
-                return []
-            return tail.after(after, most) if tail is not None else None
+            if tail is not None and after < tail.end:
+                return tail.after(after, most)
+            return [] if end is not None and after >= end else None
 
     def read(self, campaign: str, after: int, most: int) -> list[T]:
         """Up to ``most`` events that follow ``after``. Raises NotFoundError."""

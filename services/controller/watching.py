@@ -10,7 +10,7 @@ from services.controller import requests
 from services.controller.controller import Controller
 from services.controller.feed import root_of
 
-BREATH_S = 0.02
+BREATH_S = 0.1
 LOOK_S = 5.0
 """A reader that nobody wakes looks by itself from time to time."""
 
@@ -79,6 +79,8 @@ class Watching:
             batch = _fitting(found)
             place[campaign] = batch[-1].n
             yield batch
+            if len(found) < limits.MAX_EVENTS and len(batch) == len(found):
+                return
 
     async def _rest(self, closing: asyncio.Event, *, sent: bool) -> None:
         if sent:

@@ -33,7 +33,7 @@ class Office:
         seat = Seat(hosts._keeping.name, place.base_dir, None, [ODD])
         info = LabelerInfo("odd", "1", TargetSpec("label", "class", (), ("a", "b")), effect, timeout_s=3.0)
         self.duty = Duty(
-            Post(seat, spec, None),
+            Post(seat, spec, Runtime()),
             info,
             Runtime(replicas=replicas),
             self.blobs,
@@ -174,9 +174,34 @@ def test_a_blind_attempt_survives_a_killed_driver_and_is_never_repeated_after_a_
 
     paid, waits = office.start("hang"), office.start("ok")
     os.kill(office.wait_for_call(paid), signal.SIGKILL)
-    assert office.wait(paid, until=Unknown) == Unknown(started=True)
+    lost = office.wait(paid, until=Unknown)
+    assert lost.started
+    assert "must be alive" in lost.reason
     assert isinstance(office.drive("ok", waits), Label)
     assert len(office.invoices(paid)) == len(office.invoices(waits)) == 1
+
+
+def test_what_is_called_off_before_it_began_is_never_begun_and_may_be_started_again(office):
+    office = office(delay_s=1.0)
+    first = office.start("ok")
+    office.wait_for_call(first)
+    at_replica, waiting = office.start("ok"), [office.start("ok") for _ in range(3)]
+    office.staff.cancel([first, at_replica, *waiting])
+    assert isinstance(office.staff.progress(first), Running)
+    assert {office.staff.progress(key) for key in (at_replica, *waiting)} == {Unknown(started=False)}
+    assert isinstance(office.outcome(first), Label)
+    office.start("ok", at_replica)
+    assert isinstance(office.outcome(at_replica), Label)
+    assert not any(office.invoices(key) for key in waiting)
+
+
+def test_a_blind_labeler_that_hangs_ends_in_an_unknown_outcome_with_the_reason(office):
+    office = office(effect="blind")
+    hung = office.start("hang")
+    lost = office.wait(hung, until=Unknown)
+    assert lost.started
+    assert "no answer within 3 s" in lost.reason
+    assert isinstance(office.drive("ok", office.start("ok")), Label)
 
 
 def test_a_queryable_attempt_is_asked_about_before_it_is_repeated(office):

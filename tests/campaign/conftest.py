@@ -2,6 +2,10 @@
 
 import dataclasses
 import itertools
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +162,30 @@ class Paper:
 def paper():
     """Makes campaigns on paper: ``paper("budget.total=12", max_cost=2)``."""
     return Paper
+
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def command_line():
+    """Runs the command line in a folder: ``command_line(folder, "run", ..., script=[["signal", 9]])``.
+
+    Runs are forked from one warm process, so that none of them pays for the imports; see ``data/zygote.py``.
+    """
+    with subprocess.Popen(
+        [sys.executable, str(DATA / "zygote.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    ) as process:
+
+        def run(folder, *argv, script=()):
+            wanted = {"argv": [str(part) for part in argv], "folder": str(folder), "script": list(script)}
+            process.stdin.write(json.dumps(wanted) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield run
+        process.stdin.close()

@@ -320,9 +320,9 @@ class TestSteps:
     def test_a_proposal_that_the_budget_no_longer_pays_for_stops_the_campaign(self, bench):
         one = bench("budget.total=4", "initial.random=4", "budget.per_round=4", "budget.total=8")
         life = one.life()
-        life.worker.fate = lambda m: {"queries": [one.made({"purpose": "initial", "round": 0}, k) for k in range(9)]} if (
-            m == "propose" and life.worker.calls["propose"] == 3
-        ) else {}  # fmt: skip
+        nine = [one.made({"purpose": "initial", "round": 0}, k) for k in range(9)]
+        third = lambda method: method == "propose" and life.worker.calls["propose"] == 3  # noqa: E731
+        life.worker.fate = lambda method: {"queries": nine} if third(method) else {}
         state = life.run()
         assert "must stay within 8" in state.paused.reason
         life.end()
@@ -332,7 +332,8 @@ class TestLabeler:
     def test_failures_are_repeated_and_others_go_on(self, bench):
         one = bench(effect="pure")
         bad = {"initial-0-1"}
-        one.toy.answer = lambda r: LabelFailure("NaN", "bad_label") if r.sample.id in bad else Label({"label": np.int64(0)})
+        good, failed = Label({"label": np.int64(0)}), LabelFailure("NaN", "bad_label")
+        one.toy.answer = lambda r: failed if r.sample.id in bad else good
         life = one.life()
         state = life.run()
         life.end()

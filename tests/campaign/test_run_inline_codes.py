@@ -1,15 +1,18 @@
 """What the command line answers with when a run goes wrong: one sentence, the right code, a sound record."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
+from dataeff_al.campaign.run_folder import RunFolder
+from dataeff_al.campaign.spec import CampaignSpec
+from dataeff_al.samples.protocol import PoolContext
+from dataeff_al.samples.splits import split_pool
+from dataeff_al.stores.open import open_store
 from services.checkup import check_record
 
 DATA = Path(__file__).parent / "data"
@@ -29,35 +32,17 @@ stop: {metric: accuracy}
 """
 
 
-@pytest.fixture(scope="module")
-def cli():
-    """Runs the command line in a folder, from a warm process."""
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    process = subprocess.Popen(
-        [sys.executable, str(DATA / "zygote.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=environment,
-    )  # fmt: skip
-
-    def run(folder, *argv, script=()):
-        wanted = {"argv": [str(part) for part in argv], "folder": str(folder), "script": list(script)}
-        process.stdin.write(json.dumps(wanted) + "\n")
-        process.stdin.flush()
-        return json.loads(process.stdout.readline())
-
-    yield run
-    process.stdin.close()
-    process.wait(60)
-
-
 @pytest.fixture
-def run(cli, tmp_path):
+def run(command_line, tmp_path):
     """``run("stop.target=1.0", out="run", script=[...], campaign=TEXT)``."""
 
     def start(*settings, out="run", script=(), campaign=CAMPAIGN, plugin="counted.py", argv=()):
         (tmp_path / "tiny.yaml").write_text(campaign)
         options = [part for setting in settings for part in ("--set", setting)]
         plugins = ["--plugin", DATA / plugin]
-        return cli(tmp_path, "run", "tiny.yaml", "--inline", "--out", out, *plugins, *options, *argv, script=script)
+        return command_line(
+            tmp_path, "run", "tiny.yaml", "--inline", "--out", out, *plugins, *options, *argv, script=script
+        )
 
     return start
 
@@ -67,21 +52,20 @@ def _sound(folder):
     assert report.ok, str(report)
 
 
-@pytest.mark.parametrize(("target", "code"), [("0.0", 0), ("1.0", 3)])
-def test_a_target_that_is_reached_or_missed_has_its_code(run, tmp_path, target, code):
-    assert run(f"stop.target={target}")["code"] == code
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert summary["reached"] is (code == 0)
+def test_a_target_that_is_reached_ends_with_0_and_a_summary_for_scripts_is_json_alone(run, tmp_path):
+    done = run("stop.target=0.0", argv=["--json"])
+    assert (done["code"], done["err"]) == (0, "")
+    summary = json.loads(done["out"])
+    assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["reached"], summary["outcome"]["kind"], summary["labels"]["total"]) == (True, "reached", 5)
+
+
+def test_a_budget_that_is_spent_without_the_target_ends_with_3_now_and_when_run_again(run, tmp_path):
+    for _ in range(2):
+        done = run("stop.target=1.0")
+        assert (done["code"], done["err"]) == (3, "")
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["reached"] is False
     assert (tmp_path / "run" / "report.html").exists()
-    again = run(f"stop.target={target}")
-    assert again["code"] == code
-    assert again["err"] == ""
-
-
-def test_a_summary_for_scripts_is_json_alone(run):
-    done = run(argv=["--json"])
-    assert done["code"] == 0
-    assert json.loads(done["out"])["labels"]["total"] == 7
 
 
 def test_an_invalid_campaign_is_refused_before_anything_is_made(run, tmp_path):
@@ -124,7 +108,8 @@ def test_a_labeler_that_hangs_is_left_behind(run, tmp_path):
 
 
 def test_a_campaign_goes_to_no_folder_that_is_not_its_own(run, tmp_path):
-    assert run()["code"] == 0
+    (tmp_path / "refuse").touch()
+    assert run()["code"] == 1
     before = (tmp_path / "run" / "summary.json").read_bytes()
     for change, words in [("seed=6", "described"), ("name=other", "must hold the campaign 'other'")]:
         done = run(change)
@@ -142,8 +127,6 @@ def test_a_folder_that_cannot_be_written_is_refused_with_a_sentence(run, tmp_pat
 
 
 def test_a_folder_that_another_process_runs_is_left_alone(run, tmp_path):
-    from dataeff_al.stores.open import open_store
-
     (tmp_path / "run").mkdir()
     store = open_store(tmp_path / "run", writer=True)
     try:
@@ -154,51 +137,38 @@ def test_a_folder_that_another_process_runs_is_left_alone(run, tmp_path):
     assert "another process is running this campaign folder" in done["err"]
 
 
-def test_a_report_is_made_again_from_the_record_alone(run, cli, tmp_path):
+def test_a_report_is_made_again_from_the_record_alone(run, command_line, tmp_path):
     assert run("stop.target=1.0")["code"] == 3
     folder = tmp_path / "run"
     kept = json.loads((folder / "summary.json").read_text())
     for name in ("summary.json", "report.html", "campaign.yaml"):
         (folder / name).unlink()
-    assert cli(tmp_path, "report", "run", "--plugin", DATA / "counted.py")["code"] == 0
+    assert command_line(tmp_path, "report", "run", "--plugin", DATA / "counted.py")["code"] == 0
     assert json.loads((folder / "summary.json").read_text()) == kept
     assert (folder / "report.html").exists()
-    assert cli(tmp_path, "report", "nowhere")["code"] == 1
+    assert command_line(tmp_path, "report", "nowhere")["code"] == 1
 
 
 def test_owned_labels_are_used_at_no_cost_and_not_bought_again(run, tmp_path):
-    from sklearn.datasets import load_digits
-
     images, labels = load_digits(return_X_y=True)
     scaled = (images[:100].reshape(-1, 1, 8, 8) / 16).astype(np.float32)
-    done = run()
-    assert done["code"] == 0
-    from dataeff_al.campaign.run_folder import RunFolder
-    from dataeff_al.samples.npz import read_samples
-
-    held_out = {query.payload for query in RunFolder(tmp_path / "run").states()[0].of("validation", "test")}
-    pool = RunFolder(tmp_path / "run").spec.pool.build(_pool_context(tmp_path))
-    mine = [row for row, name in enumerate(pool.ids()) if name not in held_out][:20]
+    campaign = CAMPAIGN.replace("counted", "dataset")
+    pool = CampaignSpec.parse(campaign, tmp_path).pool.build(PoolContext(tmp_path, None, 5))
+    free = set(split_pool(pool, validation=4, test=6, seed=5).pool)
+    mine = [row for row, name in enumerate(pool.ids()) if name in free][:20]
     np.savez(tmp_path / "mine.npz", x=scaled[mine], label=labels[mine])
-    assert read_samples(tmp_path / "mine.npz").spec.input_field.shape == pool.spec.input_field.shape
-    done = run("initial={labels: mine.npz}", out="owned")
+    done = run("initial={labels: mine.npz}", campaign=campaign)
     assert done["code"] == 0, done["err"]
-    _sound(tmp_path / "owned")
-    (state, *_) = RunFolder(tmp_path / "owned").states()
+    _sound(tmp_path / "run")
+    (state, *_) = RunFolder(tmp_path / "run").states()
     owned = {query.payload for query in state.of("initial")}
     assert owned == {str(pool.ids()[row]) for row in mine}
     assert not owned & {query.payload for query in state.of("acquire")}
     assert (state.accounts["queries"].spent, len(state.labelled("initial", "acquire"))) == (7, 27)
     np.savez(tmp_path / "leak.npz", x=scaled, label=labels[:100])
-    done = run("initial={labels: leak.npz}", out="leak")
+    done = run("initial={labels: leak.npz}", campaign=campaign, out="leak")
     assert done["code"] == 1
     assert "must not hold validation or test samples" in done["err"]
-
-
-def _pool_context(folder):
-    from dataeff_al.samples.protocol import PoolContext
-
-    return PoolContext(folder, None, 5)
 
 
 def test_twins_and_repeats_run_in_one_folder_and_are_gone_on_with(run, tmp_path):

@@ -1,11 +1,8 @@
 """Whole runs by the command line, killed for real: nothing is lost, nothing is paid twice, nothing differs."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -31,32 +28,16 @@ stop: {metric: accuracy}
 """
 
 
-@pytest.fixture(scope="module")
-def zygote():
-    """The warm process that runs are forked from."""
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    process = subprocess.Popen(
-        [sys.executable, str(DATA / "zygote.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=environment,
-    )  # fmt: skip
-    yield process
-    process.stdin.close()
-    process.wait(60)
-
-
 class Place:
     """A folder with a campaign, where runs are made and counted."""
 
-    def __init__(self, folder, zygote):
+    def __init__(self, folder, command_line):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self._zygote, self.run_folder = folder, zygote, folder / "run"
+        self.folder, self._command_line, self.run_folder = folder, command_line, folder / "run"
         (folder / "tiny.yaml").write_text(CAMPAIGN)
 
     def cli(self, *argv, script=()):
-        wanted = {"argv": [str(part) for part in argv], "folder": str(self.folder), "script": list(script)}
-        self._zygote.stdin.write(json.dumps(wanted) + "\n")
-        self._zygote.stdin.flush()
-        return json.loads(self._zygote.stdout.readline())
+        return self._command_line(self.folder, *argv, script=script)
 
     def run(self, *settings, script=(), out="run", campaign="tiny.yaml"):
         options = [part for setting in settings for part in ("--set", setting)]
@@ -78,18 +59,18 @@ class Place:
     def sound(self):
         report = check_record(str(self.run_folder), rebuild=False)
         assert report.ok, str(report)
-        assert not [path for path in (self.run_folder / "spool").glob("*.done")]
+        assert not list((self.run_folder / "spool").glob("*.done"))
         return self
 
 
 @pytest.fixture
-def place(tmp_path, zygote):
-    return Place(tmp_path / "place", zygote)
+def place(tmp_path, command_line):
+    return Place(tmp_path / "place", command_line)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, zygote):
-    place = Place(tmp_path_factory.mktemp("undisturbed"), zygote)
+def undisturbed(tmp_path_factory, command_line):
+    place = Place(tmp_path_factory.mktemp("undisturbed"), command_line)
     done = place.run("labeler.delay_s=0.01")
     assert done["code"] == 0, done["err"]
     return place.sound(), done["seconds"]
@@ -129,7 +110,7 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(undistu
     assert set(place.invoices.values()) == {1}
 
 
-@pytest.mark.parametrize("effect", ["pure", "keyed", "queryable"])
+@pytest.mark.parametrize("effect", ["keyed", "queryable"])
 def test_a_process_that_dies_inside_a_paid_call_pays_once(undisturbed, place, effect):
     (place.folder / "die").touch()
     assert place.run(f"labeler.effect={effect}")["code"] == -9

@@ -18,7 +18,7 @@ def _label(code=1, **changes):
 
 
 def _one(labeler, n=1):
-    return list(labeler.label(_requests(n)))[0]
+    return next(iter(labeler.label(_requests(n))))
 
 
 def _raise(request):
@@ -104,7 +104,8 @@ class TestEscalate:
         assert seen[0].draft.target["label"] == 0
 
     def test_the_last_answer_is_taken_as_it_is(self, toy):
-        outcome = _one(Escalate([toy(answer=lambda r: LabelFailure("no")), toy(answer=lambda r: _label(confidence=0.1))], 1))
+        steps = [toy(answer=lambda r: LabelFailure("no")), toy(answer=lambda r: _label(confidence=0.1))]
+        outcome = _one(Escalate(steps, accept=1.0))
         assert outcome.confidence == 0.1
 
     def test_a_lost_step_says_nothing_about_the_sample(self, toy):

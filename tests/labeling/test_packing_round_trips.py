@@ -88,7 +88,9 @@ def test_the_same_answer_has_the_same_bytes_however_long_it_took():
 
 
 @pytest.mark.parametrize("unpack", [unpack_outcome, unpack_sample, lambda content: unpack_request(content, "k")])
-@pytest.mark.parametrize("content", [b"", b"no blob", pack({}), pack({}, {"outcome": "label"}), pack({}, {"draft": {}})])
+@pytest.mark.parametrize(
+    "content", [b"", b"no blob", pack({}), pack({}, {"outcome": "label"}), pack({}, {"draft": {}})]
+)
 def test_what_is_none_is_refused(unpack, content):
     with pytest.raises(DataError):
         unpack(content)

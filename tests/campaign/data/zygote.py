@@ -1,8 +1,7 @@
 """Runs the command line in forked children of one warm process, so that a run costs no import, and kills them as told.
 
-Reads a JSON line ``{"argv": [...], "folder": ..., "script": [...]}`` from stdin, answers with a JSON line. A script's steps:
-``["text", WORDS]`` waits for the child to print something, ``["file", PATH]`` for a file, ``["sleep", SECONDS]``,
-``["signal", NUMBER]``.
+Reads a JSON line ``{"argv": [...], "folder": ..., "script": [...]}`` from stdin, answers with a JSON line. The steps of a
+script: ``["text", WORDS]`` waits for the child to print something, ``["sleep", SECONDS]``, ``["signal", NUMBER]``.
 """
 
 import json
@@ -64,9 +63,8 @@ def follow(pid: int, script: list, folder: Path) -> int:
 
 def ready(step: list, folder: Path) -> bool:
     kind, value = step
-    if kind == "text":
-        return value in (folder / "out.txt").read_text() if (folder / "out.txt").exists() else False
-    return kind != "file" or Path(value).exists()
+    printed = folder / "out.txt"
+    return kind != "text" or (printed.exists() and value in printed.read_text())
 
 
 for line in sys.stdin:

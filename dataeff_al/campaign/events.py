@@ -1,3 +1,0 @@
-"""Moved."""
-
-from dataeff_al.events import *  # noqa: F403
