@@ -109,11 +109,21 @@ def _new_query(record: ev.QueryRecord, purpose: ev.Purpose, number: int, max_cos
 
 
 def _proposed(state: State, event: ev.Proposed) -> State:
-    for record in event.queries:
-        query = _new_query(record, event.purpose, event.round, event.max_cost)
-        state = _book(_with_query(state, query), query, reserved=event.max_cost)
-    proposed = state.proposed.set((event.purpose, event.round), len(event.queries))
-    return replace(state, proposed=proposed, refused=state.refused + event.refused, asked_at=event.at)
+    """All queries at once, because there may be very many."""
+    new = [_new_query(record, event.purpose, event.round, event.max_cost) for record in event.queries]
+    key, names = (event.purpose, event.round), [query.id for query in new]
+    if new:
+        state = _book(state, new[0], reserved=event.max_cost * len(new))
+    return replace(
+        state,
+        queries=state.queries.update({query.id: query for query in new}),
+        live=state.live.update(dict.fromkeys(names)),
+        waiting=state.waiting.join_all(names),
+        unanswered=_counted(state.unanswered, key, len(new)),
+        proposed=state.proposed.set(key, len(new)),
+        refused=state.refused + event.refused,
+        asked_at=event.at,
+    )
 
 
 def _inherited(state: State, event: ev.Inherited) -> State:

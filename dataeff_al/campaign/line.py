@@ -1,5 +1,6 @@
 """Those who wait, in the order in which they came; anyone may step out in between. An immutable value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -33,6 +34,13 @@ class Line:
             return self
         places, tickets = self._places.set(self._tail, name), self._tickets.set(name, self._tail)
         return Line(places, tickets, self._head, self._tail + 1)
+
+    def join_all(self, names: Sequence[str]) -> "Line":
+        """The line with all of ``names`` at its end, in their order."""
+        new = [name for name in dict.fromkeys(names) if name not in self._tickets]
+        places = self._places.update({self._tail + k: name for k, name in enumerate(new)})
+        tickets = self._tickets.update({name: self._tail + k for k, name in enumerate(new)})
+        return Line(places, tickets, self._head, self._tail + len(new))
 
     def leave(self, name: str) -> "Line":
         """The line without ``name``."""

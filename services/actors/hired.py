@@ -59,7 +59,7 @@ class Hired:
     def heard(self, report: Report) -> None:
         """It has reported."""
         self._heard_at, self._number = time.monotonic(), report.number
-        self.answered.update(report.done)
+        self.answered.update(report.done, report.lost)
         for attempt in (*report.done, *report.lost):
             self.assigned.pop(attempt, None)
 

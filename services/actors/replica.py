@@ -105,6 +105,7 @@ class Replica:
         with self._news:
             for attempt in attempts:
                 self._ended.pop(attempt, None)
+                self._called_off.pop(attempt, None)
 
     def cancel(self, attempts: Sequence[str], turn: int) -> list[str]:
         """Drop what has not begun; returns what was dropped."""

@@ -41,9 +41,9 @@ class Watching:
         loop = asyncio.get_running_loop()
         leave = self._feed.subscribe(root_of(self._campaign), self._waker(loop))
         try:
+            over = False
             while not closing.is_set():
                 self._news.clear()
-                over = await self._over()
                 sent = False
                 for campaign in self._feed.members(self._campaign):
                     async for batch in self._new(campaign, place):
@@ -51,7 +51,10 @@ class Watching:
                         yield batch
                 if over and not sent:
                     return
-                await self._rest(closing, sent=sent)
+                # What came between the last look and the end is still to be sent.
+                over = not sent and await self._over()
+                if not over:
+                    await self._rest(closing, sent=sent)
         finally:
             leave()
 

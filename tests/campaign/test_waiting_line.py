@@ -18,6 +18,17 @@ def test_a_line_is_a_list_of_those_who_came_and_did_not_leave(moves, n):
         assert all((one in line) == (one in listed) for one in "abcdef")
 
 
+@given(st.lists(st.sampled_from("abcdef"), max_size=4), st.lists(st.sampled_from("abcdef"), max_size=9))
+def test_many_join_as_one_after_the_other_would(before, names):
+    line = Line()
+    for name in before:
+        line = line.join(name)
+    one_by_one = line
+    for name in names:
+        one_by_one = one_by_one.join(name)
+    assert line.join_all(names) == one_by_one
+
+
 def test_a_line_is_a_value():
     before = Line().join("a")
     before.join("b").leave("a")

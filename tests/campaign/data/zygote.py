@@ -1,13 +1,16 @@
 """Runs the command line in forked children of one warm process, so that a run costs no import, and kills them as told.
 
-Reads a JSON line ``{"argv": [...], "folder": ..., "script": [...]}`` from stdin, answers with a JSON line. The steps of a
-script: ``["text", WORDS]`` waits for the child to print something, ``["sleep", SECONDS]``, ``["signal", NUMBER]``.
+Reads a JSON line ``{"argv": [...], "folder": ..., "script": [...]}`` from stdin, answers with a JSON line. The steps of
+a script: ``["text", WORDS]`` waits for the child to print something, ``["sleep", SECONDS]``, ``["signal", NUMBER]``.
 """
 
+import contextlib
 import json
 import os
 import signal
 import sys
+import tempfile
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -16,15 +19,32 @@ from services.runtime import one_thread_each
 
 one_thread_each()
 
-import matplotlib.pyplot  # noqa: E402, F401 - imported once, here
 import torch  # noqa: E402
-from torch._dynamo import disable  # noqa: E402, F401 - the optimisers import it when first used
 
-import services.inline  # noqa: E402, F401
 from services.cli.main import run  # noqa: E402
 
 torch.set_num_threads(1)
 PATIENCE_S = 120.0
+
+
+WARM_UP = """
+{version: 1, name: warm-up, pool: {kind: digits, size: 60}, evaluation: {validation: 3, test: 3}, initial: {random: 3},
+ generator: {kind: pca, latent_dim: 2}, learner: {kind: mlp, width: 4, depth: 1}, trainer: {kind: standard, steps: 2},
+ labeler: {kind: dataset}, sampler: {kind: margin}, budget: {total: 4, per_round: 1}, stop: {metric: accuracy},
+ compare: [{sampler: {kind: random}}]}
+"""
+
+
+def warm_up() -> None:
+    """One campaign in this very process imports whatever a campaign imports; its threads end with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = Path(folder) / "warm-up.yaml"
+        campaign.write_text(WARM_UP)
+        code = run(["run", str(campaign), "--inline", "--out", f"{folder}/run", "--json"])
+    until = time.monotonic() + 10
+    while threading.active_count() > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (code, threading.active_count()) == (0, 1)
 
 
 def child(argv: list[str], folder: Path) -> None:
@@ -66,6 +86,9 @@ def ready(step: list, folder: Path) -> bool:
     printed = folder / "out.txt"
     return kind != "text" or (printed.exists() and value in printed.read_text())
 
+
+with contextlib.redirect_stdout(sys.stderr):
+    warm_up()
 
 for line in sys.stdin:
     wanted = json.loads(line)
