@@ -29,6 +29,7 @@ check: env
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python protos/regenerate.py --check
 
 format: env
 	$(BIN)/ruff format .
