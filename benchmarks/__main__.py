@@ -9,7 +9,7 @@ from benchmarks.harness import Benchmark, run
 from services.runtime import one_thread_each
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__init__", "__main__", "campaign_run", "harness", "process", "replicas"}
+NOT_BENCHMARKS = {"__init__", "__main__", "campaign_run", "harness", "pages", "process", "replicas"}
 
 
 def names() -> list[str]:

@@ -1,0 +1,52 @@
+"""``python -m benchmarks.pages`` writes docs/benchmarks.md from the results: no number there is typed by hand."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness import Json
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Made by `python -m benchmarks.pages` from `benchmarks/results/*.json`. Each section names its command, the commit it
+measured and the machine's load at the end; run the command to measure again.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((HERE / "results").glob("*.json"))]
+    PAGE.write_text("\n".join([HEAD, *(_section(result) for result in results)]), encoding="utf-8")
+
+
+def _section(result: Json) -> str:
+    machine = result["machine"]
+    lines = [
+        f"## {result['name']}",
+        "",
+        f"`{result['command']}` · commit `{result['commit'][:12]}` · seeds: {result['seeds']} · processors: "
+        f"{machine['cpus']} · load: {machine['load'][0]}",
+        "",
+        _table(["figure", "value"], list(result["figures"].items())),
+    ]
+    for table in result["tables"]:
+        lines += ["", table["title"], "", _table(table["columns"], table["rows"])]
+    return "\n".join([*lines, *("\n" + note for note in result["notes"]), ""])
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    line = "| " + " | ".join(columns) + " |"
+    rule = "|" + " --- |" * len(columns)
+    return "\n".join([line, rule, *("| " + " | ".join(_shown(value) for value in row) + " |" for row in rows)])
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()
