@@ -34,6 +34,7 @@ class Worker:
         self.blobs, self.made, self.calls = blobs, made, Counter()
         self.fate = lambda method: {}
         self.refuses = None
+        self.holds, self.held = None, []
 
     def call(self, method, ref):
         self.calls[method] += 1
@@ -44,9 +45,18 @@ class Worker:
         if isinstance(fate, Exception):
             future.set_exception(fate)
         else:
-            result = self.blobs.put(canonical_json(self.result(method, task) | fate))
-            future.set_result(StepResult(result, 0.1))
+            result = StepResult(self.blobs.put(canonical_json(self.result(method, task) | fate)), 0.1)
+            if self.holds in (method, task.get("purpose")):
+                self.held.append((future, result))
+            else:
+                future.set_result(result)
         return future
+
+    def let_go(self):
+        """What was held back ends now."""
+        held, self.held, self.holds = self.held, [], None
+        for future, result in held:
+            future.set_result(result)
 
     def result(self, method, task):
         if method == "prepare_pool":
@@ -326,6 +336,37 @@ class TestSteps:
         state = life.run()
         assert "must stay within 8" in state.paused.reason
         life.end()
+
+
+    def test_a_proposal_for_which_the_money_was_wasted_meanwhile_is_made_anew(self, bench):
+        one = bench("evaluation.validation=1", "evaluation.test=5", "stop.target=null", effect="pure")
+        good, refused = Label({"label": np.int64(0)}), LabelFailure("blurred", "refused", 1)
+        one.toy.answer = lambda r: refused if r.sample.id.startswith("validation") else good
+        life = one.life()
+        life.worker.holds = "test"
+        life.on_event = lambda event: life.worker.let_go() if event.kind == "attempt_failed" else None
+        state = life.run()
+        life.end()
+        assert state.finished
+        account = state.accounts["evaluation"]
+        assert (account.total, account.spent, account.wasted) == (5, 4, 1)
+
+    def test_a_model_that_was_at_work_when_the_campaign_was_cancelled_is_kept(self, bench):
+        life = bench().life()
+        life.worker.holds = "train"
+        asked = Asked(cmd.Cancel())
+        life.on_event = lambda event: (
+            life.inbox.put(asked) if event.kind == "told" and len(life.state.live) == 0 else None
+        )
+        thread = threading.Thread(target=life.run)
+        thread.start()
+        asked.reply.result(30)
+        time.sleep(0.05)
+        life.worker.let_go()
+        thread.join(30)
+        life.end()
+        assert life.state.cancelled
+        assert ("main", 0) in life.state.trained
 
 
 class TestLabeler:
