@@ -337,7 +337,6 @@ class TestSteps:
         assert "must stay within 8" in state.paused.reason
         life.end()
 
-
     def test_a_proposal_for_which_the_money_was_wasted_meanwhile_is_made_anew(self, bench):
         one = bench("evaluation.validation=1", "evaluation.test=5", "stop.target=null", effect="pure")
         good, refused = Label({"label": np.int64(0)}), LabelFailure("blurred", "refused", 1)
