@@ -46,7 +46,7 @@ class Worker:
             future.set_exception(fate)
         else:
             result = StepResult(self.blobs.put(canonical_json(self.result(method, task) | fate)), 0.1)
-            if self.holds in (method, task.get("purpose")):
+            if self.holds and self.holds in (method, task.get("purpose")):
                 self.held.append((future, result))
             else:
                 future.set_result(result)
@@ -65,7 +65,7 @@ class Worker:
                 "evaluation_budget": 5 * task["max_cost"],
             }  # fmt: skip
         if method == "propose":
-            return {"queries": [self.made(task, k) for k in range(task["n"])]}
+            return {"queries": [self.made(task, k) for k in range(task["n"])][: task.get("most")]}
         if method == "train":
             model = self.blobs.put(canonical_json(["model", task["labelled"]]))
             return {"model": model, "labels": len(task["labelled"]), "steps": 1, "loss": 0.5}
@@ -353,10 +353,14 @@ class TestSteps:
     def test_a_model_that_was_at_work_when_the_campaign_was_cancelled_is_kept(self, bench):
         life = bench().life()
         life.worker.holds = "train"
-        asked = Asked(cmd.Cancel())
-        life.on_event = lambda event: (
-            life.inbox.put(asked) if event.kind == "told" and len(life.state.live) == 0 else None
-        )
+        asked, trained = Asked(cmd.Cancel()), life.worker.result
+
+        def training(method, task):
+            if method == "train":
+                life.inbox.put(asked)
+            return trained(method, task)
+
+        life.worker.result = training
         thread = threading.Thread(target=life.run)
         thread.start()
         asked.reply.result(30)
