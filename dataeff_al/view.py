@@ -39,7 +39,6 @@ class View:
 
     ``unlabelled``: pool ids that may still be queried. ``pending``: samples asked for and not yet answered.
     ``learner``: the current model, or None before the first fit. ``new_learner(seed)`` makes an untrained one.
-    ``metric``: the campaign's metric name and whether more is better, for decisions on the validation split.
     """
 
     pool: Pool
