@@ -139,7 +139,8 @@ class GeneratorFitted(Record):
 class Proposed(Record):
     """Queries were chosen and their cost reserved. Slots count on over all rounds that buy for the same end.
 
-    ``at`` is the time at which they were asked [s since the epoch], from which a round's deadline counts.
+    ``at`` is the time at which they were asked [s since the epoch], from which a round's deadline counts. ``refused``:
+    how many synthesised samples were not good enough to be asked, in ``refusals`` by reason.
     """
 
     kind: Literal["proposed"] = "proposed"
@@ -149,6 +150,7 @@ class Proposed(Record):
     queries: tuple[QueryRecord, ...]
     max_cost: int
     refused: int = 0
+    refusals: dict[str, int] = Field(default_factory=dict)
     at: float = 0.0
     seconds: float = 0.0
 

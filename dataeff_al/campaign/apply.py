@@ -121,7 +121,9 @@ def _proposed(state: State, event: ev.Proposed) -> State:
         waiting=state.waiting.join_all(names),
         unanswered=_counted(state.unanswered, key, len(new)),
         proposed=state.proposed.set(key, len(new)),
-        refused=state.refused + event.refused,
+        refusals=state.refusals.update(
+            {reason: state.refusals.get(reason, 0) + count for reason, count in event.refusals.items()}
+        ),
         asked_at=event.at,
     )
 

@@ -91,6 +91,8 @@ def _notes(state: State) -> list[str]:
             f"the generator's reconstruction error is {generator.error:.4g}, against {generator.mean_error:.4g} for "
             "the mean sample"
         )
+    for reason, count in sorted(state.refusals.items()):
+        found.append(f"the validity gate refused {count} synthesised samples: {reason}")
     return found
 
 

@@ -51,6 +51,7 @@ def _propose(state: State, done: cmd.StepDone) -> Events:
             queries=_queries(state, purpose, number, done.result["queries"]),
             max_cost=state.created.max_cost,
             refused=done.result.get("refused", 0),
+            refusals=done.result.get("refusals", {}),
             seconds=done.seconds,
         )
     ]

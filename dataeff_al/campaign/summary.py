@@ -132,6 +132,7 @@ def summary(spec: CampaignSpec, members: Sequence[Member]) -> dict[str, Any]:
         "cost": cost(state, spec.budget.unit),
         "rounds": rounds(main),
         "reference": _reference(state),
+        "refusals": dict(sorted(state.refusals.items())),
         "twins": [_twin(member, spec) for member in members[1:] if member.twin and member.seed == spec.seed],
         "repeats": [_repeat(member) for member in members if member.seed != spec.seed],
         "saving": _saving(savings(spec, members)),

@@ -4,7 +4,9 @@ Every method takes the ref of a task (:mod:`dataeff_al.campaign.tasks`) and retu
 The same task gives the same result wherever and whenever it runs, so that a step may be done again after a crash.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from dataeff_al.randomness import seed_for
 from dataeff_al.samplers.protocol import Proposal, Sampler
 from dataeff_al.samples.content import content_digest, content_digests
 from dataeff_al.samples.declared import samples_to_json
+from dataeff_al.samples.gate import CountingGate
 from dataeff_al.samples.splits import split_pool
 from dataeff_al.samples.types import Sample, SampleId
 from dataeff_al.stores.arrays import pack
@@ -35,6 +38,7 @@ from dataeff_al.view import View
 Read = Callable[[Sequence[SampleId]], Sequence[Sample]]
 ROWS = 256
 CASES = 3
+HELD_OUT = "equal to a validation or test sample"
 
 
 class Worker:
@@ -110,18 +114,21 @@ class Worker:
         splits = self._desk.json(task["splits"])
         rng = np.random.default_rng(parts.seed("propose", purpose, task["round"]))
         sampler = parts.sampler(initial=purpose == "initial")
+        refusals: Counter[str] = Counter()
         if purpose in ("validation", "test"):
             proposals = [Proposal(SampleId(key)) for key in splits[purpose]]
         elif purpose == "reference" or sampler is None:
             proposals = [Proposal(SampleId(splits["pool"][row])) for row in _drawn(rng, len(splits["pool"]), n)]
         else:
             view = self._desk.view(task, self._desk.learner(task, task["model"]))
-            proposals = _chosen(sampler, view, n, rng)
+            gate = CountingGate(view.codec)
+            proposals, refusals = _chosen(sampler, replace(view, codec=gate), n, rng), gate.refusals
         proposals = proposals[: task.get("most")]
         samples = self._samples(task, proposals)
         queries = [self._query(task, s, p) for s, p in zip(samples, proposals, strict=True)]
         kept = [query for query in queries if not query["synthesised"] or query["content"] not in splits["held_out"]]
-        return self._result(queries=kept, refused=len(queries) - len(kept))
+        refusals.update({HELD_OUT: len(queries) - len(kept)})
+        return self._result(queries=kept, refused=refusals.total(), refusals=dict(+refusals))
 
     def train(self, task_ref: Ref) -> Ref:
         """Fit a model."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
@@ -23,30 +22,22 @@ class Si:
     """Synthesises informative samples (SI of Mo et al., 2020), each checked by the codec's validity gate.
 
     A walk whose end the gate refuses offers its earlier places, back to half-way; when all walks together yield too
-    few, they start again from scattered places, ``attempts`` times in all. ``refusals`` counts, for the last call, what
-    the gate refused, by reason.
+    few, they start again from scattered places, ``attempts`` times in all.
     """
 
     def __init__(self, params: SiParams) -> None:
         self._params = params
-        self._refused: Counter[str] = Counter()
 
     @property
     def needs(self) -> frozenset[str]:
         """Those of ``snn``, and ``synthesised``."""
         return si_needs(self._params)
 
-    @property
-    def refusals(self) -> Mapping[str, int]:
-        """How many decoded samples the gate refused in the last call, by reason."""
-        return dict(self._refused)
-
     def propose(self, view: View, n: int, rng: np.random.Generator) -> Sequence[Proposal]:
         """At most ``n`` synthesised samples; fewer when the gate refuses too many.
 
         Raises DataError when no labelled start is left.
         """
-        self._refused = Counter()
         found: dict[SampleId, Proposal] = {}
         if n < 1:
             return []
@@ -67,7 +58,6 @@ class Si:
                 part, waiting = waiting[: n - len(found)], waiting[n - len(found) :]
                 for walker, sample in zip(part, self._hardened(view, walks, part, back), strict=True):
                     if isinstance(sample, Invalid):
-                        self._refused[sample.reason] += 1
                         refused.append(walker)
                     elif sample.id not in taken and sample.id not in found:
                         found[sample.id] = _proposal(sample, walks, walker, int(walks.end[walker]) - back)

@@ -14,6 +14,7 @@ from dataeff_al.samplers.protocol import SamplerContext
 from dataeff_al.samplers.spec import SnnParams
 from dataeff_al.samplers.starts import from_labelled, from_uncertain
 from dataeff_al.samplers.walk import Slope, WalkRules, walk, within
+from dataeff_al.samples.gate import CountingGate
 from dataeff_al.samples.types import Invalid
 from dataeff_al.testing.views import built, toy_view, with_generator
 from dataeff_al.trainers.protocol import TrainerContext
@@ -206,17 +207,18 @@ class Gate:
 def test_si_proposes_only_what_the_gate_lets_through_and_counts_the_rest(field_view):
     strict = sampler("si", attempts=2)
     walls = [(entry.sample.fields["mask"] == 1).mean() for entry in field_view.labelled]
-    gate = Gate(field_view.codec, float(np.median(walls)))
+    gate = CountingGate(Gate(field_view.codec, most := float(np.median(walls))))
     proposals = strict.propose(replace(field_view, codec=gate), 6, np.random.default_rng(0))
     assert proposals
-    assert all((proposal.sample.fields["mask"] == 1).mean() <= gate.most for proposal in proposals)
-    assert strict.refusals["too much wall"] > 0
+    assert all((proposal.sample.fields["mask"] == 1).mean() <= most for proposal in proposals)
+    assert gate.refusals["too much wall"] > 0
 
 
 def test_si_gives_fewer_when_the_gate_refuses_everything(field_view):
     strict = sampler("si", attempts=2, steps=4)
-    assert strict.propose(replace(field_view, codec=Gate(field_view.codec, -1.0)), 3, np.random.default_rng(0)) == []
-    assert strict.refusals["too much wall"] >= 2 * len(field_view.labelled)
+    gate = CountingGate(Gate(field_view.codec, -1.0))
+    assert strict.propose(replace(field_view, codec=gate), 3, np.random.default_rng(0)) == []
+    assert gate.refusals["too much wall"] >= 2 * len(field_view.labelled)
 
 
 def test_si_scatters_its_starts_to_find_more_samples_than_it_has_parents(field_view):
