@@ -140,7 +140,8 @@ class Proposed(Record):
     """Queries were chosen and their cost reserved. Slots count on over all rounds that buy for the same end.
 
     ``at`` is the time at which they were asked [s since the epoch], from which a round's deadline counts. ``refused``:
-    how many synthesised samples were not good enough to be asked, in ``refusals`` by reason.
+    how many synthesised samples were not good enough to be asked, in ``refusals`` by reason. ``regimes``: how many each
+    strategy chose, where a sampler has several.
     """
 
     kind: Literal["proposed"] = "proposed"
@@ -151,6 +152,7 @@ class Proposed(Record):
     max_cost: int
     refused: int = 0
     refusals: dict[str, int] = Field(default_factory=dict)
+    regimes: dict[str, int] = Field(default_factory=dict)
     at: float = 0.0
     seconds: float = 0.0
 

@@ -124,8 +124,14 @@ def _proposed(state: State, event: ev.Proposed) -> State:
         refusals=state.refusals.update(
             {reason: state.refusals.get(reason, 0) + count for reason, count in event.refusals.items()}
         ),
+        regimes=state.regimes.update(_regimes(event)),
         asked_at=event.at,
     )
+
+
+def _regimes(event: ev.Proposed) -> dict[str, str]:
+    """Which strategy chose, where a sampler has several, by round."""
+    return {str(event.round): "+".join(sorted(event.regimes))} if event.regimes and event.purpose == "acquire" else {}
 
 
 def _inherited(state: State, event: ev.Inherited) -> State:

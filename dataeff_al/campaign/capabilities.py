@@ -14,6 +14,7 @@ _GIVERS: Mapping[str, str] = {
     "gradient": "a learner with a differentiable loss",
     "probabilities": "a learner of classes",
     "features": "a learner with features",
+    "committee": "an ensemble, or a prior with symmetries",
     "synthesised": "a labeler that answers synthesised samples",
     "answers": "a pool whose labels are known",
 }

@@ -15,8 +15,8 @@ from dataeff_al.learners.ensemble import restore
 from dataeff_al.samples.archive import read_arrays, write_arrays
 from dataeff_al.samples.declared import target_from_json
 from dataeff_al.samples.npz import BESIDE, InputKey, Reading, SampleFile, columns_from, samples_of
+from dataeff_al.samples.regions import blanked, undefined_codes
 from dataeff_al.samples.types import Sample, SampleId, SampleSpec
-from dataeff_al.vessel.tissues import LUMEN, TISSUES
 
 
 class RunModel:
@@ -47,11 +47,12 @@ class RunModel:
     def predict(self, samples: Sequence[Sample]) -> np.ndarray:
         """Probabilities ``(n, k, ...)`` for classes and masks, values in their unit ``(n, *target.shape)`` otherwise.
 
-        Stress of vessel masks is NaN outside tissue. Raises DataError when a sample has another form.
+        Fields are NaN where the target has no value (stress outside tissue). Raises DataError when a sample has another
+        form.
         """
         if not samples:
             raise DataError("a model must be given at least one sample, but got 0.")
-        return self._in_tissue(samples, predictions(self.learner, self.codec.soften, samples))
+        return self._where_defined(samples, predictions(self.learner, self.codec.soften, samples))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Predictions for arrays ``(n, *shape)`` of the pool's input field, such as images ``(n, c, h, w)``."""
@@ -62,12 +63,11 @@ class RunModel:
         rows = rows.astype(form.dtype)
         return self.predict([Sample(SampleId(str(n)), {self.samples.input: row}, str(n)) for n, row in enumerate(rows)])
 
-    def _in_tissue(self, samples: Sequence[Sample], predicted: np.ndarray) -> np.ndarray:
-        form = self.samples.input_field
-        if self.target.kind != "field" or form.kind != "codes" or tuple(form.classes) != tuple(TISSUES):
+    def _where_defined(self, samples: Sequence[Sample], predicted: np.ndarray) -> np.ndarray:
+        if not undefined_codes(self.target, self.samples):
             return predicted
         codes = np.stack([sample.fields[self.samples.input] for sample in samples])
-        return np.where((codes > LUMEN)[:, None], predicted, np.float32(np.nan))
+        return blanked(self.target, self.samples, codes, predicted)
 
 
 def read_inputs(path: Path, spec: SampleSpec) -> SampleFile:

@@ -52,6 +52,7 @@ def _propose(state: State, done: cmd.StepDone) -> Events:
             max_cost=state.created.max_cost,
             refused=done.result.get("refused", 0),
             refusals=done.result.get("refusals", {}),
+            regimes=done.result.get("regimes", {}),
             seconds=done.seconds,
         )
     ]

@@ -43,6 +43,7 @@ def rounds(member: Member) -> list[dict[str, Any]]:
                 "test": event.test,
                 "seconds": times.as_dict() if times else {},
             }
+            | ({"regime": state.regimes[str(number)]} if str(number) in state.regimes else {})
         )
     return found
 

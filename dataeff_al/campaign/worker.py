@@ -127,8 +127,9 @@ class Worker:
         samples = self._samples(task, proposals)
         queries = [self._query(task, s, p) for s, p in zip(samples, proposals, strict=True)]
         kept = [query for query in queries if not query["synthesised"] or query["content"] not in splits["held_out"]]
+        regimes = dict(Counter(proposal.regime for proposal in proposals if proposal.regime))
         refusals.update({HELD_OUT: len(queries) - len(kept)})
-        return self._result(queries=kept, refused=refusals.total(), refusals=dict(+refusals))
+        return self._result(queries=kept, refused=refusals.total(), refusals=dict(+refusals), regimes=regimes)
 
     def train(self, task_ref: Ref) -> Ref:
         """Fit a model."""

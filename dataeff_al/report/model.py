@@ -27,13 +27,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Round:
-    """One round: labels in the training set, metrics on the two splits (NaN or absent: unknown), seconds by phase."""
+    """One round: labels in the training set, metrics on the two splits (NaN or absent: unknown), seconds by phase, and
+    which strategy chose, where a sampler has several."""
 
     round: int
     labels: int
     validation: Mapping[str, float] = field(default_factory=dict)
     test: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    regime: str = ""
 
 
 @dataclass(frozen=True)

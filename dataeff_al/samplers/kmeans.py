@@ -28,6 +28,12 @@ def nearest(z: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def nearest_squared(z: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Squared distance of each row to the centre nearest to it, ``(n,)`` float64."""
+    starts = range(0, len(z), _ROWS_AT_ONCE)
+    return np.concatenate([squared_distances(z[start : start + _ROWS_AT_ONCE], centres).min(1) for start in starts])
+
+
 def _seeds(z: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     chosen = [int(rng.integers(len(z)))]
     distance = ((z - z[chosen[0]]) ** 2).sum(1)

@@ -17,6 +17,7 @@ class Proposal:
     """One sample worth a label: a pool id, or a synthesised sample; with where it came from.
 
     ``parent``: the labelled or pool sample that a walk started from. ``path``: latent trajectory ``(steps + 1, d)``.
+    ``regime``: which of several strategies chose it, where a sampler has several.
     """
 
     sample: SampleId | Sample
@@ -25,6 +26,7 @@ class Proposal:
     latent: np.ndarray | None = None
     path: np.ndarray | None = None
     step: int = 0
+    regime: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from dataeff_al.samplers.candidates import candidates
 from dataeff_al.samplers.diversity import spread
 from dataeff_al.samplers.expedition import expeditions
-from dataeff_al.samplers.latent import latent_table, squared_distances
+from dataeff_al.samplers.latent import LatentTable, latent_table, squared_distances
 from dataeff_al.samplers.protocol import Proposal, SamplerContext
 from dataeff_al.samplers.spec import SnnParams, snn_needs
 from dataeff_al.samplers.walk import Walks
@@ -35,20 +35,23 @@ class Snn:
     def propose(self, view: View, n: int, rng: np.random.Generator) -> Sequence[Proposal]:
         """At most ``n`` ids. Raises DataError when no candidate or no labelled start is left."""
         ids, table = candidates(view), latent_table(view, "snn")
-        n = min(n, len(ids))
         if n < 1:
             return []
-        walks = next(expeditions(view, self._params, "snn", rng))
-        order, z = spread(walks.latent, walks.score, n), table.of(ids)
-        free = np.ones(len(ids), bool)
-        found = []
-        for turn in range(n):
-            walker = order[turn % len(order)]
-            distance = squared_distances(walks.latent[walker : walker + 1], z)[0]
-            row = int(np.where(free, distance, np.inf).argmin())
-            free[row] = False
-            found.append(_proposal(ids[row], walks, walker))
-        return found
+        return nearest_free(next(expeditions(view, self._params, "snn", rng)), ids, table, n)
+
+
+def nearest_free(walks: Walks, ids: Sequence[SampleId], table: LatentTable, n: int) -> list[Proposal]:
+    """For the ends of walks, in an order of high score and mutual distance, the nearest candidate that is still free;
+    again and again until there are ``n``."""
+    order, z = spread(walks.latent, walks.score, n), table.of(ids)
+    free, found = np.ones(len(ids), bool), []
+    for turn in range(min(n, len(ids))):
+        walker = order[turn % len(order)]
+        distance = squared_distances(walks.latent[walker : walker + 1], z)[0]
+        row = int(np.where(free, distance, np.inf).argmin())
+        free[row] = False
+        found.append(_proposal(ids[row], walks, walker))
+    return found
 
 
 def _proposal(sample_id: SampleId, walks: Walks, walker: int) -> Proposal:

@@ -20,10 +20,10 @@ class TypicalParams(Params):
 
 
 class MarginParams(Params):
-    """Parameters of ``margin``.
+    """Parameters of ``margin`` and ``entropy``.
 
-    ``diversity``: cluster this many times ``n`` of the smallest margins in latent space and take the smallest of each
-    cluster; 1 takes the smallest margins as they are and needs no latent space.
+    ``diversity``: cluster this many times ``n`` of the least decided in latent space and take the least decided of
+    each cluster; 1 takes them as they are and needs no latent space.
     """
 
     diversity: Annotated[int, Field(ge=1, le=100)] = 1
@@ -116,6 +116,16 @@ MARGIN = Plugin(
     summary="Smallest difference between the two most probable classes, optionally spread over latent clusters.",
     params=MarginParams,
     build="dataeff_al.samplers.margin:build",
+    needs=margin_needs,
+    seconds=cheap_seconds,
+)
+
+ENTROPY = Plugin(
+    kind="samplers",
+    name="entropy",
+    summary="Largest entropy of the predicted probabilities, optionally spread over latent clusters.",
+    params=MarginParams,
+    build="dataeff_al.samplers.margin:build_entropy",
     needs=margin_needs,
     seconds=cheap_seconds,
 )

@@ -38,7 +38,7 @@ def from_labelled(
         usable = np.sort(rng.choice(usable, params.walkers, replace=False))
     samples = [view.labelled[int(row)].sample for row in usable]
     ids = [sample.id for sample in samples]
-    return _walkers(ids, view.codec.soften(samples), targets.rows(torch.from_numpy(usable)), generator, params)
+    return walkers_from(ids, view.codec.soften(samples), targets.rows(torch.from_numpy(usable)), generator, params)
 
 
 def from_uncertain(
@@ -50,12 +50,13 @@ def from_uncertain(
     order = np.argsort(margins(view, learner, ids), kind="stable")[: params.walkers]
     chosen = [ids[row] for row in order]
     x = view.codec.soften(view.pool.read(chosen))
-    return _walkers(chosen, x, TargetBatch(learner.predict(x).argmax(1)), generator, params)
+    return walkers_from(chosen, x, TargetBatch(learner.predict(x).argmax(1)), generator, params)
 
 
-def _walkers(
+def walkers_from(
     ids: Sequence[SampleId], x: Tensor, targets: TargetBatch, generator: Generator, params: WalkParams
 ) -> Walkers:
+    """Walkers at the places of inputs ``x`` with the labels to be wrong about."""
     with torch.no_grad():
         z = generator.encode(x)
         offset = x - generator.decode(z) if params.input == "original" else torch.zeros_like(x)

@@ -1,8 +1,9 @@
 """How undecided the current model is about pool samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from torch import Tensor
 
 from dataeff_al.errors import CapabilityError
 from dataeff_al.learners.protocol import Learner
@@ -16,10 +17,40 @@ def margins(view: View, learner: Learner, ids: Sequence[SampleId]) -> np.ndarray
 
     Raises :class:`CapabilityError` when the learner predicts no probabilities.
     """
+    return 1.0 - undecidedness(view, learner, ids, _closeness)
+
+
+def entropies(view: View, learner: Learner, ids: Sequence[SampleId]) -> np.ndarray:
+    """Entropy of the predicted probabilities ``(n,)`` float32 [nat]; averaged over pixels where each has its own.
+
+    Raises :class:`CapabilityError` when the learner predicts no probabilities.
+    """
+    return undecidedness(view, learner, ids, entropy)
+
+
+def undecidedness(
+    view: View, learner: Learner, ids: Sequence[SampleId], measure: Callable[[Tensor], Tensor]
+) -> np.ndarray:
+    """A measure of probabilities ``(n, k, ...) -> (n, ...)``, averaged over pixels: ``(n,)`` float32."""
     if "probabilities" not in learner.offers:
         raise CapabilityError(f"the learner must offer probabilities, but got {sorted(learner.offers)}.")
-    found = []
-    for x in inputs(view, ids):
-        best = learner.predict(x).topk(2, dim=1).values
-        found.append((best[:, 0] - best[:, 1]).reshape(len(x), -1).mean(1).numpy())
-    return np.concatenate(found)
+    parts = [measure(learner.predict(x)).reshape(len(x), -1).mean(1).numpy() for x in inputs(view, ids)]
+    return np.concatenate(parts)
+
+
+def entropy(p: Tensor) -> Tensor:
+    """Entropy of probabilities ``(n, k, ...)``: ``(n, ...)`` [nat]; a probability of zero counts nothing."""
+    return -(p * p.clamp(min=1e-12).log()).sum(1)
+
+
+def _closeness(p: Tensor) -> Tensor:
+    """One minus the difference of the two largest probabilities."""
+    best = p.topk(2, dim=1).values
+    return 1.0 - (best[:, 0] - best[:, 1])
+
+
+MEASURES: Mapping[str, Callable[[View, Learner, Sequence[SampleId]], np.ndarray]] = {
+    "margin": lambda view, learner, ids: 1.0 - margins(view, learner, ids),
+    "entropy": entropies,
+}
+"""Undecidedness by name, larger where the model is less sure."""

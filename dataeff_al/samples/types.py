@@ -55,7 +55,8 @@ class TargetSpec:
 
     ``kind``: ``class`` (``label`` scalar int64), ``mask`` (``mask`` ``([d,] h, w)`` uint8 class codes), ``field``
     (``stress`` and the like, ``(k, [d,] h, w)`` float32 in ``unit``, NaN where not valid) or ``values`` (``(k,)``
-    float32). ``name`` is the key in :attr:`Label.target <dataeff_al.labeling.types.Label>`.
+    float32). ``name`` is the key in :attr:`Label.target <dataeff_al.labeling.types.Label>`. ``undefined_in``: classes
+    of the input where a field has no value whatever the label says (outside tissue, say).
     """
 
     name: str
@@ -64,6 +65,7 @@ class TargetSpec:
     classes: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     unit: str = ""
+    undefined_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Changes to a batch that leave its labels true."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from dataeff_al.errors import CapabilityError
+from dataeff_al.learners.protocol import TargetBatch
+from dataeff_al.priors.protocol import Prior
 from dataeff_al.samples.types import TargetSpec, TensorSpec
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -28,6 +30,17 @@ def shift(x: Tensor, generator: torch.Generator) -> Tensor:
         shape[axis] = x.shape[axis]
         x = x.gather(axis, index.reshape(shape).expand_as(x))
     return x
+
+
+def symmetric(
+    priors: Sequence[Prior], x: Tensor, targets: TargetBatch, generator: torch.Generator
+) -> tuple[Tensor, TargetBatch]:
+    """The batch with its answers under one symmetry of each prior, drawn anew for every batch."""
+    for prior in priors:
+        orbit = prior.orbit(x, targets)
+        pair = orbit[int(torch.randint(len(orbit), (), generator=generator))]
+        x, targets = pair.x, pair.y
+    return x, targets
 
 
 def augmentation(name: str, tensor: TensorSpec, target: TargetSpec) -> Augment:

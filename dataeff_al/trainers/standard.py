@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +16,9 @@ from dataeff_al.learners.modes import evaluating
 from dataeff_al.learners.precision import arithmetic
 from dataeff_al.learners.protocol import Learner, TargetBatch
 from dataeff_al.learners.schedule import batches, one_cycle
+from dataeff_al.priors.protocol import Prior
 from dataeff_al.randomness import seed_for
-from dataeff_al.trainers.augment import Augment, augmentation
+from dataeff_al.trainers.augment import Augment, augmentation, symmetric
 from dataeff_al.trainers.protocol import FitReport, TrainerContext
 from dataeff_al.trainers.spec import StandardParams
 from dataeff_al.view import View
@@ -37,6 +38,19 @@ class TrainingSet:
     def rows(self, index: Tensor) -> TrainingSet:
         """The given rows alone."""
         return TrainingSet(self.x[index], self.targets.rows(index))
+
+
+class Changes:
+    """What happens to each batch of a fit before it is learnt: an augmentation, and the symmetries that are stated."""
+
+    def __init__(self, augment: Augment, priors: Sequence[Prior], seed: int) -> None:
+        self.seed, self._augment, self._priors = seed, augment, priors
+        self._generator = torch.Generator().manual_seed(seed_for(seed, "augment"))
+
+    def __call__(self, batch: TrainingSet) -> TrainingSet:
+        """The batch as the network sees it."""
+        x, targets = symmetric(self._priors, batch.x, batch.targets, self._generator)
+        return TrainingSet(self._augment(x, self._generator), targets)
 
 
 class Standard:
@@ -60,7 +74,7 @@ class Standard:
         augment = augmentation(self._params.augment, view.codec.tensor, view.target)
         self._prepare(learner, previous, data)
         data = self._weighted(data, previous)
-        loss = self._optimise(learner, data, augment, seed)
+        loss = self._optimise(learner, data, Changes(augment, view.priors, seed))
         seconds = time.perf_counter() - start
         return FitReport(self._assembled(learner, previous), self._params.steps, loss, seconds, notes(view, data))
 
@@ -79,20 +93,21 @@ class Standard:
         targets = data.targets
         return TrainingSet(data.x, TargetBatch(targets.y, targets.valid, weight / weight.mean()))
 
-    def _optimise(self, learner: Learner, data: TrainingSet, augment: Augment, seed: int) -> float:
+    def _optimise(self, learner: Learner, data: TrainingSet, changes: Changes) -> float:
         """Train in place; the mean loss of the last tenth of the steps."""
         params, module = self._params, learner.module
         optimiser = torch.optim.AdamW(module.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
-        generator = torch.Generator().manual_seed(seed_for(seed, "augment"))
         tail, losses = max(params.steps // 10, 1), []
         module.train()
-        for step, index in enumerate(batches(len(data.x), params.batch_size, params.steps, seed_for(seed, "batches"))):
+        for step, index in enumerate(
+            batches(len(data.x), params.batch_size, params.steps, seed_for(changes.seed, "batches"))
+        ):
             for group in optimiser.param_groups:
                 group["lr"] = params.learning_rate * one_cycle(step, params.steps)
-            batch = data.rows(index)
+            batch = changes(data.rows(index))
             optimiser.zero_grad(set_to_none=True)
             with arithmetic(params.precision):
-                loss = weighted_mean(learner.loss(augment(batch.x, generator), batch.targets), batch.targets.weight)
+                loss = weighted_mean(learner.loss(batch.x, batch.targets), batch.targets.weight)
             losses.append(_finite(loss, step))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), _LARGEST_GRADIENT)

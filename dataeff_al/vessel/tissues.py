@@ -13,6 +13,9 @@ LIPID: Final = 4
 CALCIUM: Final = 5
 ADVENTITIA: Final = 6
 
+UNSTRESSED: Final = TISSUES[:2]
+"""What carries no load: outside and lumen."""
+
 SOLID: Final = TISSUES[2:]
 """Tissues that carry load: everything but outside and lumen."""
 

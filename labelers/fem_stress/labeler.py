@@ -3,19 +3,22 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from dataeff_al.errors import DataError, GeometryError
 from dataeff_al.labeling.types import Label, LabelerContext, LabelerInfo, LabelFailure, Outcome, Request, Times
 from dataeff_al.samples.types import Sample, TargetSpec
+from dataeff_al.vessel.tissues import UNSTRESSED
+from labelers.fem_stress.audit import audit_notes, finer, is_audited
 from labelers.fem_stress.from_mask import MaskCase, prepare_mask, stress_map
 from labelers.fem_stress.problem import Answer
 from labelers.fem_stress.settings import StressSettings
 from labelers.fem_stress.spec import FemStressParams
 from labelers.fem_stress.spec_settings import settings_of
 from labelers.fem_stress.stress import CHANNELS
-from labelers.fem_stress.workspace import solve_problems
+from labelers.fem_stress.unloaded import solve_imaged
 
 VERSION = "1"
 BATCH = 8
@@ -39,10 +42,16 @@ class FemStressLabeler:
                 f"fem_stress must get samples with a mask (h, w), but got {list(context.pool.spec.fields)!r}."
             )
         self._settings: StressSettings = settings_of(params)
+        self._audit = params.audit
         self._rows = [CHANNELS.index(name) for name in params.channels]
         self._pixel_size_mm = field.pixel_size_mm
         target = TargetSpec(
-            "stress", "field", (len(self._rows), *field.shape), channels=tuple(params.channels), unit="kPa"
+            "stress",
+            "field",
+            (len(self._rows), *field.shape),
+            channels=tuple(params.channels),
+            unit="kPa",
+            undefined_in=UNSTRESSED,
         )
         self.info = LabelerInfo(
             name="fem_stress",
@@ -60,8 +69,9 @@ class FemStressLabeler:
         started, cpu = time.perf_counter(), time.process_time()
         cases = [self._prepared(request.sample) for request in batch]
         good = [case for case in cases if isinstance(case, MaskCase)]
-        answers = iter(solve_problems([case.problem for case in good])) if good else iter(())
+        answers = iter(solve_imaged([case.problem for case in good])) if good else iter(())
         outcomes = [case if isinstance(case, LabelFailure) else self._label(case, next(answers)) for case in cases]
+        outcomes = [self._audited(request, outcome) for request, outcome in zip(batch, outcomes, strict=True)]
         share = max(len(good), 1)
         times = Times(work_s=(time.perf_counter() - started) / share, cpu_s=(time.process_time() - cpu) / share)
         return [_timed(outcome, times) for outcome in outcomes]
@@ -86,6 +96,45 @@ class FemStressLabeler:
         if not np.isfinite(stress[:, case.valid]).all():
             return LabelFailure("stress must be finite in all tissue, but got NaN.", "refused")
         return Label({"stress": stress}, case.valid)
+
+    def _audited(self, request: Request, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Label) or not is_audited(request, self._audit.share):
+            return outcome
+        sample, settings = request.sample, finer(self._settings, self._audit.refine)
+        notes = audit_notes(
+            sample.fields["mask"],
+            self._pixel(sample),
+            settings,
+            self.info.target.channels,
+            self._rows,
+            outcome.target["stress"],
+        )
+        return replace(outcome, notes={**outcome.notes, **notes})
+
+    def plot(self, sample: Sample, label: Label, path: Path) -> None:
+        """Draw the section, the mesh and the stress of a label as PNG; channels it does not hold are solved again."""
+        from labelers.fem_stress.plot_panels import HEADINGS, Scene
+        from labelers.fem_stress.plotting import stress_picture
+
+        mask, size = sample.fields["mask"], self._pixel(sample)
+        case = prepare_mask(mask, size, self._settings)
+        maps = dict(zip(self.info.target.channels, label.target["stress"], strict=True))
+        if set(HEADINGS) - set(maps):
+            solved = stress_map(case, solve_imaged([case.problem])[0])
+            maps = dict(zip(CHANNELS, solved, strict=True)) | maps
+        scene = Scene(str(sample.id), mask, size, case.problem.nodes, maps, self._settings, label.notes)
+        path.write_bytes(stress_picture(scene))
+
+    def plot_failure(self, sample: Sample, failure: LabelFailure, path: Path) -> None:
+        """Draw the section of a refused sample with the reason as PNG."""
+        from labelers.fem_stress.plotting import refusal_picture
+
+        try:
+            size = self._pixel(sample)
+        except DataError:
+            size = None
+        mask = np.asarray(sample.fields["mask"])
+        path.write_bytes(refusal_picture(str(sample.id), mask, size, failure.reason))
 
 
 def _timed(outcome: Outcome, times: Times) -> Outcome:

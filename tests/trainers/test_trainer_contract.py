@@ -8,6 +8,8 @@ from dataeff_al.errors import CapabilityError, DataeffError, TrainingError
 from dataeff_al.learners.ensemble import members_of, restore
 from dataeff_al.learners.precision import arithmetic
 from dataeff_al.learners.schedule import batches, one_cycle
+from dataeff_al.priors.spec import SymmetryParams
+from dataeff_al.priors.symmetry import Symmetry
 from dataeff_al.testing.trainers import check_trainer, labelled_loss
 from dataeff_al.testing.views import built, labelled, toy_view
 from dataeff_al.trainers.augment import shift
@@ -168,3 +170,15 @@ def test_float32_arithmetic_stays_float32():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     with arithmetic("bfloat16"):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+
+
+def test_stated_symmetries_are_learnt():
+    view = toy_view("mask", "unet")
+    stated = replace(view, priors=(Symmetry(SymmetryParams(group="mirror")),))
+    x = view.codec.soften(view.pool.read(view.unlabelled))
+
+    def asymmetry(each):
+        learner = built("trainers", "standard", TrainerContext(), steps=60, batch_size=8).fit(each, None, 3).learner
+        return float((learner.predict(x) - learner.predict(x.flip(-1)).flip(-1)).square().mean())
+
+    assert asymmetry(stated) < asymmetry(view)
