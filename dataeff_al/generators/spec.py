@@ -36,6 +36,43 @@ class PcaParams(Params):
     held_back: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
+class ContrastiveParams(Params):
+    """Parameters of ``contrastive``.
+
+    ``width`` and ``hidden``: as in the ``small_cnn`` learner, which may then start from the encoder; latents are the
+    hidden layer. ``projection``: dimension in which views are compared while learning. The rest says how far a view
+    may be from its image: rotation and shear [degrees], scaling, shift and smooth displacement (parts of the image),
+    ``mirror``, contrast and brightness (``tone``), and the side of a blanked square (``erase``).
+    """
+
+    width: Annotated[int, Field(ge=1, le=512)] = 24
+    hidden: Annotated[int, Field(ge=2, le=4096)] = 128
+    projection: Annotated[int, Field(ge=2, le=4096)] = 64
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    temperature: Annotated[float, Field(gt=0, le=10)] = 0.2
+    turn_deg: Annotated[float, Field(ge=0, le=180)] = 15.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    shift: Annotated[float, Field(ge=0, le=1)] = 0.1
+    elastic: Annotated[float, Field(ge=0, le=1)] = 0.03
+    mirror: bool = False
+    tone: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    erase: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    held_back: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+def latent_only(_: Any) -> frozenset[str]:
+    """A latent space without a way back."""
+    return frozenset({"latent"})
+
+
+def contrastive_seconds(params: Any) -> float:
+    """Seconds of a fit on images of 28 x 28."""
+    return params.steps * params.batch_size * 6e-4
+
+
 def offers(_: Any) -> frozenset[str]:
     """A latent space and a differentiable decoder."""
     return frozenset({"latent", "decoder"})
@@ -69,4 +106,14 @@ PCA = Plugin(
     build="dataeff_al.generators.pca:build",
     offers=offers,
     seconds=pca_seconds,
+)
+
+CONTRASTIVE = Plugin(
+    kind="generators",
+    name="contrastive",
+    summary="Contrastive encoder of images: a latent space by content, without a decoder (Chen et al., 2020).",
+    params=ContrastiveParams,
+    build="dataeff_al.generators.contrastive:build",
+    offers=latent_only,
+    seconds=contrastive_seconds,
 )

@@ -27,6 +27,50 @@ class StandardParams(Params):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
+class SemiSupervisedParams(Params):
+    """Parameters of ``semi_supervised``.
+
+    Labels spread over the ``neighbours`` nearest in latent space, edges weighing by their cosine to the power of
+    ``sharpness``; ``alpha`` says how far. ``blend``: the previous model's part in what the pool's samples are taken
+    for. ``steps`` on labels and spread labels, then ``consistency_steps`` on what an average of the model
+    (``teacher_decay``) answers with at least ``threshold`` probability. A batch holds ``batch_size`` labelled and
+    three times as many pool samples, which weigh ``pool_weight``. The rest: how far images are changed, as in the
+    ``contrastive`` generator.
+    """
+
+    neighbours: Annotated[int, Field(ge=1, le=1000)] = 10
+    sharpness: Annotated[float, Field(ge=0, le=100)] = 3.0
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    blend: Annotated[float, Field(ge=0, le=1)] = 0.5
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    consistency_steps: Annotated[int, Field(ge=0, le=1_000_000)] = 500
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = 16
+    pool_weight: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
+    teacher_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    warm_start: bool = False
+    turn_deg: Annotated[float, Field(ge=0, le=180)] = 15.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    shift: Annotated[float, Field(ge=0, le=1)] = 0.1
+    elastic: Annotated[float, Field(ge=0, le=1)] = 0.03
+    mirror: bool = False
+    tone: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    erase: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+def semi_supervised_needs(_: Any) -> frozenset[str]:
+    """A latent space to spread labels in, and classes."""
+    return frozenset({"latent", "probabilities"})
+
+
+def semi_supervised_seconds(params: Any) -> float:
+    """Seconds of a fit of the default convolutional network on images of 28 x 28."""
+    return (params.steps + 1.3 * params.consistency_steps) * 4 * params.batch_size * 3e-4
+
+
 def seconds(params: Any) -> float:
     """Seconds of a fit of the default U-Net on 64 x 64 inputs."""
     return params.steps * params.batch_size * 2.2e-3
@@ -39,4 +83,14 @@ STANDARD = Plugin(
     params=StandardParams,
     build="dataeff_al.trainers.standard:build",
     seconds=seconds,
+)
+
+SEMI_SUPERVISED = Plugin(
+    kind="trainers",
+    name="semi_supervised",
+    summary="Few labels and the whole pool: labels spread over neighbours in latent space, then consistency training.",
+    params=SemiSupervisedParams,
+    build="dataeff_al.trainers.semi_supervised:build",
+    needs=semi_supervised_needs,
+    seconds=semi_supervised_seconds,
 )

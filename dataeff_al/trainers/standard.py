@@ -108,7 +108,7 @@ class Standard:
             optimiser.zero_grad(set_to_none=True)
             with arithmetic(params.precision):
                 loss = weighted_mean(learner.loss(batch.x, batch.targets), batch.targets.weight)
-            losses.append(_finite(loss, step))
+            losses.append(finite(loss, step))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), _LARGEST_GRADIENT)
             optimiser.step()
@@ -152,7 +152,8 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses.mean() if weight is None else (losses * weight).mean()
 
 
-def _finite(loss: Tensor, step: int) -> float:
+def finite(loss: Tensor, step: int) -> float:
+    """The loss as a number. Raises TrainingError when it is not finite."""
     value = float(loss.detach())
     if not torch.isfinite(loss):
         raise TrainingError(f"the training loss must stay finite, but got {value} at step {step}.")

@@ -1,0 +1,84 @@
+"""What a pool's samples probably are, told from few labels by the shape of the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataeff_al.errors import CapabilityError
+from dataeff_al.generators.pool_tensor import pool_tensor
+from dataeff_al.learners.protocol import Learner
+from dataeff_al.samples.types import SampleId
+from dataeff_al.trainers.propagation import certainty, graph_of
+from dataeff_al.trainers.spec import SemiSupervisedParams
+from dataeff_al.view import Labelled, Latents, View
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Probabilities ``p`` ``(n, k)`` float32 of the pool's samples ``ids``, how sure they are ``(n,)``, and notes."""
+
+    ids: Sequence[SampleId]
+    p: np.ndarray
+    sure: np.ndarray
+    notes: Mapping[str, str]
+
+
+def spread_labels(view: View, previous: Learner | None, params: SemiSupervisedParams) -> Spread:
+    """Labels propagated over the pool, blended with the previous model's answers when it knew every class.
+
+    A model that never saw one of the classes answers it by another one; blending would teach that to the next round.
+    Raises CapabilityError when the view has no latents.
+    """
+    if view.latents is None:
+        raise CapabilityError("trainer semi_supervised must have latents of the pool, but got none.")
+    latents = view.latents
+    seeds = _seeds(view, latents)
+    p = graph_of(latents.z, params.neighbours, params.sharpness).propagate(seeds, params.alpha)
+    new = _new_classes(view)
+    if previous is not None and params.blend > 0 and not new:
+        x = pool_tensor(view.pool, latents.ids, view.codec)
+        p = (1.0 - params.blend) * p + params.blend * previous.predict(x).float().numpy()
+    known = seeds.sum(1) > 0
+    p[known] = seeds[known] / seeds[known].sum(1, keepdims=True)
+    return Spread(latents.ids, p, certainty(p), _notes(view, seeds, new))
+
+
+def _seeds(view: View, latents: Latents) -> np.ndarray:
+    """One where a pool sample is known to be of a class, ``(n, k)`` float32."""
+    row = {sample_id: place for place, sample_id in enumerate(latents.ids)}
+    seeds = np.zeros((len(latents.ids), len(view.target.classes)), np.float32)
+    for entry in view.labelled:
+        code = _code(view, entry)
+        if code is not None and entry.sample.id in row:
+            seeds[row[entry.sample.id], code] = 1.0
+    return seeds
+
+
+def _code(view: View, entry: Labelled) -> int | None:
+    """The label's class, None where it is not valid."""
+    if entry.label.valid is not None and not bool(np.all(entry.label.valid)):
+        return None
+    return int(np.asarray(entry.label.target[view.target.name]).item())
+
+
+def _new_classes(view: View) -> set[int]:
+    """Classes that only the newest labels have: what the previous model cannot know."""
+    newest = max((entry.round for entry in view.labelled), default=0)
+    codes = [(entry.round, _code(view, entry)) for entry in view.labelled]
+    earlier = {code for number, code in codes if number < newest}
+    return {code for number, code in codes if number == newest and code is not None and code not in earlier}
+
+
+def _notes(view: View, seeds: np.ndarray, new: set[int]) -> dict[str, str]:
+    """What a reader of the report should know about the classes."""
+    classes = view.target.classes
+    missing = [classes[code] for code in np.flatnonzero(seeds.sum(0) == 0)]
+    found = {}
+    if missing:
+        found["classes_without_label"] = ", ".join(missing)
+    if new:
+        found["new_classes"] = ", ".join(classes[code] for code in sorted(new))
+    return found
