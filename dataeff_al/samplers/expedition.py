@@ -27,7 +27,7 @@ def expeditions(view: View, params: WalkParams, sampler: str, rng: np.random.Gen
         params.steps, params.step_size * table.scale, params.trust_radius * table.scale, params.density_penalty
     )
     sparsity = Sparsity(torch.from_numpy(table.z), params.neighbours)
-    slope = Slope(generator, learner, sparsity, params.density_penalty)
+    slope = Slope(generator, learner, sparsity, params.density_penalty, params.precision)
     walkers = STARTS[params.start](view, generator, learner, params, rng)
     yield walk(slope, walkers, rules)
     while True:

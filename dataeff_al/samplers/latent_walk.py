@@ -32,11 +32,9 @@ Climb = Callable[[Learner, Tensor], Tensor]
 class Indecision(Slope):
     """Climbs what the model does not know, for which no label is needed."""
 
-    def __init__(
-        self, generator: Generator, learner: Learner, sparsity: Sparsity, penalty: float, climb: Climb
-    ) -> None:
-        super().__init__(generator, learner, sparsity, penalty)
-        self._climb = climb
+    def __init__(self, generator: Generator, learner: Learner, sparsity: Sparsity, params: LatentWalkParams) -> None:
+        super().__init__(generator, learner, sparsity, params.density_penalty, params.precision)
+        self._climb = CLIMBS[params.climb]
 
     def loss(self, z: Tensor, walkers: Walkers) -> Tensor:
         """The indecision about each walker's place ``(m,)``, differentiable in ``z``."""
@@ -64,7 +62,7 @@ class LatentWalk:
             return []
         starts = self._starts(view, learner, table, ids)
         sparsity = Sparsity(torch.from_numpy(table.z), params.neighbours)
-        slope = Indecision(generator, learner, sparsity, params.density_penalty, CLIMBS[params.climb])
+        slope = Indecision(generator, learner, sparsity, params)
         rules = WalkRules(
             params.steps, params.step_size * table.scale, params.trust_radius * table.scale, params.density_penalty
         )

@@ -36,7 +36,8 @@ class WalkParams(Params):
     labelled samples with their labels, as published, or from the most uncertain pool samples with the model's own
     answer. ``steps: 0`` is the control without ascent. ``density_penalty`` pulls back to where the pool is dense.
     ``walkers`` bounds the walks of one attempt; ``input``: the network sees the original sample plus the decoded
-    change along the walk, or the decoded latent itself.
+    change along the walk, or the decoded latent itself. ``precision`` of the multiplications: by default bfloat16
+    where the processor is fast at it.
     """
 
     start: Start = "labelled"
@@ -47,6 +48,7 @@ class WalkParams(Params):
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     walkers: Annotated[int, Field(ge=1, le=10_000)] = 64
     input: Literal["original", "decoded"] = "original"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 class SnnParams(WalkParams):

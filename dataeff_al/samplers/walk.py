@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dataeff_al.generators.protocol import Generator
 from dataeff_al.learners.modes import evaluating
+from dataeff_al.learners.precision import Precision, arithmetic
 from dataeff_al.learners.protocol import Learner, TargetBatch
 from dataeff_al.samplers.density import Sparsity
 from dataeff_al.samples.types import SampleId
@@ -76,9 +77,16 @@ class Walks:
 class Slope:
     """The landscape that is climbed: loss through learner and decoder, less the penalty for leaving the pool."""
 
-    def __init__(self, generator: Generator, learner: Learner, sparsity: Sparsity, penalty: float) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        learner: Learner,
+        sparsity: Sparsity,
+        penalty: float,
+        precision: Precision = "float32",
+    ) -> None:
         self._generator, self._learner = generator, learner
-        self._sparsity, self._penalty = sparsity, penalty
+        self._sparsity, self._penalty, self._precision = sparsity, penalty, precision
 
     def loss(self, z: Tensor, walkers: Walkers) -> Tensor:
         """``L(f(G(z)), y)`` of each walker ``(m,)``."""
@@ -86,7 +94,9 @@ class Slope:
 
     def height(self, z: Tensor, walkers: Walkers, unit: float) -> tuple[Tensor, Tensor]:
         """What is climbed, and the loss in it, each ``(m,)``; ``unit`` is the loss that counts as one."""
-        loss = self.loss(z, walkers)
+        with arithmetic(self._precision):
+            loss = self.loss(z, walkers)
+        loss = loss.float()
         height = loss / unit
         return (height - self._penalty * self._sparsity(z), loss) if self._penalty else (height, loss)
 
