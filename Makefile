@@ -6,7 +6,7 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: env run test check format protos clean
+.PHONY: env run test chaos check format protos clean
 
 env: .venv/ready
 
@@ -23,6 +23,10 @@ run: env
 
 test: env
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Campaigns killed everywhere, a thousand times and more. Finished cells are kept: run it again to go on.
+chaos: env
+	$(BIN)/python -m benchmarks chaos
 
 check: env
 	$(BIN)/ruff format --check .

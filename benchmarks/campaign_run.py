@@ -27,7 +27,8 @@ def measured(*options: str, quick: bool) -> Json:
     families = [summary["rounds"], *(twin["rounds"] for twin in summary["twins"])]
     return {
         "seconds": done.seconds,
-        "peak_gib": done.peak_gib,
+        "peak_pss_gib": done.peak_pss_gib,
+        "peak_rss_sum_gib": done.peak_rss_sum_gib,
         "generator_s": (summary["generator"] or {}).get("seconds", 0.0),
         "campaigns": [
             {name: sum(row["seconds"].get(name, 0.0) for row in rows) for name in PHASES} for rows in families

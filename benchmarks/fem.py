@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks import fem_peers, fem_sections, fem_stages
 from benchmarks.harness import Benchmark, Cell, Json, Result, Table
+from benchmarks.replicas import STRESS, replica_scaling
 from dataeff_al.labeling.types import Label, LabelerContext, LabelFailure, Request
 from dataeff_al.samples.protocol import PoolContext
 from dataeff_al.samples.types import Sample
@@ -22,6 +23,7 @@ from labelers.fem_stress.spec import PLUGIN, Channel, FemStressParams
 
 P = 14.665463
 CHANNELS: list[Channel] = ["first_principal", "von_mises", "circumferential"]
+FIDELITIES = ("linear", "hyperelastic")
 
 
 def circle(radius: float, x: float = 0.0) -> np.ndarray:
@@ -83,23 +85,6 @@ def pool(size: int, pixels: int = 64) -> SectionPool:
     return built
 
 
-def sections(count: int) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Relative L2 error of first principal stress against a mesh four times as fine, sharp interfaces in both."""
-    generated = pool(400)
-    rows: list[dict[str, Any]] = []
-    for sample_id in [i for i in generated.ids() if generated.polar(i).inclusions][:count]:
-        section = generated.polar(sample_id).section()
-        coarse, fine = (
-            solve(section, StressSettings(mesh=mesh)).raster(0.04, (124, 124))[0] for mesh in ((8, 96), (32, 384))
-        )
-        both = np.isfinite(coarse) & np.isfinite(fine)
-        error = float(np.linalg.norm((coarse - fine)[both]) / np.linalg.norm(fine[both]))
-        tissues = ", ".join(i.tissue for i in generated.polar(sample_id).inclusions)
-        rows.append({"section": str(sample_id), "inclusions": tissues, "rel_l2": error})
-    errors = [row["rel_l2"] for row in rows]
-    return {"section_rel_l2": float(np.median(errors)), "section_rel_l2_max": float(np.max(errors))}, rows
-
-
 def labels_per_cpu_s(fidelity: str, samples: list[Sample], generated: SectionPool, repeats: int) -> float:
     """Median over repeats of labels per second of this process's CPU time; the first call is a warm-up."""
     params = FemStressParams.model_validate({"fidelity": fidelity, "channels": CHANNELS})
@@ -123,26 +108,44 @@ def throughput(count: int, repeats: int) -> dict[str, float]:
     }
 
 
-def silent_failures(count: int, fidelity: str) -> dict[str, float]:
-    """Random valid sections: how many answers are neither finite stress in all tissue nor a failure with a reason."""
-    generated = pool(count)
+def sweep(first: int, count: int, size: int, fidelity: str) -> Json:
+    """Answers to ``count`` of ``size`` random valid sections: how many are failures with a reason, and how many are
+    silent: neither that nor finite stress in all tissue. The labeler itself checks each answer's equilibrium.
+    """
+    generated = pool(size)
     params = FemStressParams.model_validate({"fidelity": fidelity})
     labeler = PLUGIN.factory()(params, LabelerContext(generated, Path(), None))
-    outcomes = labeler.label([Request(str(s.id), s) for s in generated.read(generated.ids())])
+    samples = generated.read(generated.ids()[first : first + count])
+    outcomes = labeler.label([Request(str(s.id), s) for s in samples])
     silent = sum(not _honest(outcome) for outcome in outcomes)
-    failed = sum(isinstance(outcome, LabelFailure) for outcome in outcomes)
-    return {f"silent_failures_{fidelity}": float(silent), f"refused_{fidelity}": float(failed)}
+    reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, LabelFailure)]
+    return {"figures": {}, "fidelity": fidelity, "labels": len(outcomes), "silent": silent, "refused": reasons}
+
+
+def sweeps(size: int, share: int) -> list[Cell]:
+    """The sweep in parts for each theory, so that it can be broken off and taken up again."""
+    return [
+        Cell(f"silent-{fidelity}-{first}", partial(sweep, first, share, size, fidelity))
+        for fidelity in FIDELITIES
+        for first in range(0, size, share)
+    ]
+
+
+def swept(found: Mapping[str, Json]) -> dict[str, float]:
+    """The sweeps' figures: labels asked, silent failures and refusals by theory, and all silent failures."""
+    figures: dict[str, float] = {}
+    for fidelity in FIDELITIES:
+        parts = [cell for cell in found.values() if cell.get("fidelity") == fidelity]
+        figures[f"swept_{fidelity}"] = float(sum(part["labels"] for part in parts))
+        figures[f"silent_failures_{fidelity}"] = float(sum(part["silent"] for part in parts))
+        figures[f"refused_{fidelity}"] = float(sum(len(part["refused"]) for part in parts))
+    return figures | {"silent_failures": sum(figures[f"silent_failures_{fidelity}"] for fidelity in FIDELITIES)}
 
 
 def _honest(outcome: object) -> bool:
     if isinstance(outcome, LabelFailure):
         return bool(outcome.reason)
     return isinstance(outcome, Label) and bool(np.isfinite(outcome.target["stress"][:, outcome.valid]).all())
-
-
-def _sections(count: int) -> Json:
-    figures, rows = sections(count)
-    return {"figures": figures, "rows": rows}
 
 
 def cells(_: Sequence[int], quick: bool) -> list[Cell]:
@@ -152,24 +155,30 @@ def cells(_: Sequence[int], quick: bool) -> list[Cell]:
         Cell("tube", tube),
         Cell("eccentric", eccentric),
         Cell("throughput", partial(throughput, 16 if quick else 64, 2 if quick else 5)),
-        Cell("silent-linear", partial(silent_failures, 200 if quick else 5000, "linear")),
-        Cell("silent-hyperelastic", partial(silent_failures, 100 if quick else 1000, "hyperelastic")),
-        Cell("sections", partial(_sections, 4 if quick else 20)),
+        Cell("stages", lambda: fem_stages.measured(pool(8, pixels=256))),
+        *sweeps(*((64, 32) if quick else (5000, 500))),
+        Cell("sections", partial(fem_sections.sections, 4 if quick else 24)),
+        *fem_peers.cells(quick),
+        Cell("replicas", partial(replica_scaling, 48 if quick else 400, STRESS)),
     ]
 
 
 def assemble(found: Mapping[str, Json]) -> Result:
-    """All figures by name, and the error of each section."""
+    """All figures by name, the error of each section, and what the cells have to say beside their figures."""
     figures: dict[str, float] = {}
-    for key, cell in found.items():
-        figures.update(cell["figures"] if key == "sections" else cell)
-    figures["silent_failures"] = figures["silent_failures_linear"] + figures["silent_failures_hyperelastic"]
+    for cell in found.values():
+        figures.update(cell.get("figures", cell))
+    figures |= swept(found)
     rows = [[row["section"], row["inclusions"], row["rel_l2"]] for row in found["sections"]["rows"]]
     table = Table(
-        "First principal stress, 8 x 96 against 32 x 384", ["section", "inclusions", "relative L2 error"], rows
+        "First principal stress on real contours, 8 x 96 against 32 x 384",
+        ["section", "inclusions", "relative L2 error"],
+        rows,
     )
     summary = Table("Figures", ["figure", "value"], [[name, value] for name, value in figures.items()])
-    return Result(figures, [summary, table])
+    more = [Table(**each) for cell in found.values() for each in cell.get("tables", ())]
+    notes = [note for cell in found.values() for note in cell.get("notes", ())]
+    return Result(figures, [summary, table, *more], notes=notes)
 
 
 BENCHMARK = Benchmark(seeds=1, cells=cells, assemble=assemble)

@@ -1,4 +1,4 @@
-"""How labeling scales with replicas: one labeler of 50 ms a label, hosted once and twice on a local Ray."""
+"""How labeling scales with replicas: one labeler, hosted once and twice on a local Ray."""
 
 import queue
 import tempfile
@@ -16,7 +16,7 @@ from dataeff_al.labeling.types import LabelerHost, Request
 from services.actors.cluster import Cluster, ClusterSettings, open_cluster
 from services.actors.hosts import RayHosts
 
-CAMPAIGN = """
+WAITING = """
 version: 1
 name: replicas
 pool: {kind: digits}
@@ -28,14 +28,33 @@ sampler: {kind: random}
 budget: {total: 20, per_round: 10}
 stop: {metric: accuracy}
 """
-LABELS, WARM = 400, 8
+"""A labeler that waits 50 ms a label: what the hosts alone cost."""
+
+STRESS = """
+version: 1
+name: replicas
+pool: {kind: vessel_sections, size: 2000, pixels: 256}
+evaluation: {validation: 10, test: 10}
+initial: {random: 10}
+learner: {kind: unet, task: regression}
+labeler:
+  kind: fem_stress
+  fidelity: hyperelastic
+  channels: [first_principal, von_mises, circumferential]
+sampler: {kind: random}
+budget: {total: 20, per_round: 10}
+stop: {metric: nmse}
+"""
+"""The stress labeler at its full work: what replicas gain on a machine with a core for each."""
+
+LABELS, WARM = 400, 24
 WAIT_S = 120.0
 
 
-def replica_scaling(labels: int = LABELS) -> Json:
-    """Labels a second with one replica and with two, and their ratio, replicas already up."""
+def replica_scaling(labels: int = LABELS, campaign: str = WAITING) -> Json:
+    """Labels a second of the campaign's labeler with one replica and with two, and their ratio, replicas already up."""
     with open_cluster(ClusterSettings()) as cluster:
-        rates = {replicas: _rate(cluster, replicas, labels) for replicas in (1, 2)}
+        rates = {replicas: _rate(cluster, replicas, labels, campaign) for replicas in (1, 2)}
     return {
         "labels_per_s_one_replica": rates[1],
         "labels_per_s_two_replicas": rates[2],
@@ -43,8 +62,8 @@ def replica_scaling(labels: int = LABELS) -> Json:
     }
 
 
-def _rate(cluster: Cluster, replicas: int, labels: int) -> float:
-    spec = CampaignSpec.parse(CAMPAIGN, Path(), settings=[f"labeler.runtime.replicas={replicas}"])
+def _rate(cluster: Cluster, replicas: int, labels: int, campaign: str) -> float:
+    spec = CampaignSpec.parse(campaign, Path(), settings=[f"labeler.runtime.replicas={replicas}"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with RayHosts(cluster, Place(folder, folder, None)) as hosts:

@@ -34,7 +34,7 @@ def _assemble(found: Mapping[str, Json]) -> Result:
     runs = {key: cell for key, cell in found.items() if key.startswith("run-")}
     figures = {
         "run_s": statistics.median(run["seconds"] for run in runs.values()),
-        "run_rss_gib": max(run["peak_gib"] for run in runs.values()),
+        "run_rss_gib": max(run["peak_rss_sum_gib"] for run in runs.values()),
         "own_share": statistics.median(_share(run, run["generator_s"]) for run in runs.values()),
         "own_share_with_generator": statistics.median(_share(run, 0.0) for run in runs.values()),
         "help_s": found["help"]["seconds"],

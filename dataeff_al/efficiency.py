@@ -20,6 +20,7 @@ MIN_SEEDS = 5
 """Below this many paired seeds no interval is given: three seeds can flip a ranking."""
 
 RESAMPLES = 4000
+_TREND = 3
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,21 @@ def labels_to_target(curve: LearningCurve, target: float, *, more_is_better: boo
     share = (target - values[at - 1]) / (values[at] - values[at - 1])
     low, high = labels[at - 1], labels[at]
     return float(min(low * (high / low) ** share, high))
+
+
+def predicted_gain(points: Sequence[tuple[float, float]], labels: float, *, more_is_better: bool) -> float | None:
+    """How much better the metric is expected to get from the last point to ``labels``; None below three points.
+
+    The last three points' least-squares slope in log labels, which flattens as learning does, carried on: a stop rule
+    wants the near future, for which it is as good as a power law and never explodes. Never negative.
+    """
+    last = sorted(points)[-_TREND:]
+    if len(last) < _TREND or len({at for at, _ in last}) < _TREND:
+        return None
+    at = np.log([at for at, _ in last])
+    value = np.asarray([value for _, value in last]) * (1.0 if more_is_better else -1.0)
+    slope = float(((at - at.mean()) * (value - value.mean())).sum() / ((at - at.mean()) ** 2).sum())
+    return max(slope, 0.0) * float(np.log(labels) - at[-1])
 
 
 def area(curve: LearningCurve) -> float:

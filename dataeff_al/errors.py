@@ -19,6 +19,7 @@
         ├── ConflictError                  somebody else wrote first, or the same request came with other content
         ├── LockedError                    another controller holds the store
         ├── CorruptError                   a blob or an event does not match its digest
+        ├── NoRoomError                    there is no room left to write; nothing was written
         └── NotFoundError (LookupError)    no such campaign, blob or query
 
 Wording: the condition that must hold, then ``but got {value!r}.``
@@ -118,6 +119,10 @@ class LockedError(RecordError):
 
 class CorruptError(RecordError):
     """A blob or an event does not match its digest."""
+
+
+class NoRoomError(RecordError):
+    """There is no room left to write: nothing was written, and once there is room the same may be asked again."""
 
 
 class NotFoundError(RecordError, LookupError):

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 Purpose = Literal["initial", "acquire", "validation", "test", "reference"]
 AccountName = Literal["queries", "evaluation"]
 FailureKind = Literal["infra", "timeout", "bad_label", "refused"]
-Outcome = Literal["reached", "exhausted", "plateau", "pool_empty", "completed"]
+Outcome = Literal["reached", "exhausted", "plateau", "not_worth", "pool_empty", "completed"]
 
 
 SEQUENCES: dict[Purpose, str] = {

@@ -37,7 +37,8 @@ class Runtime(Strict):
 
     ``replicas``: copies side by side. ``batch``: requests per call, None: what the part prefers. ``timeout_s``: how
     long one attempt (a label, a training step) may take, None: what the part declares. ``cpus``, ``gpus`` and
-    ``resources``: what each copy reserves of a cluster, None: nothing.
+    ``resources``: what each copy reserves of a cluster, None: nothing. ``memory_gib``: a labeler's process in an actor
+    that takes more than this is ended, None: whatever the machine has.
     """
 
     replicas: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -45,6 +46,7 @@ class Runtime(Strict):
     timeout_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     cpus: Annotated[float, Field(ge=0, le=1024)] | None = None
     gpus: Annotated[float, Field(ge=0, le=64)] | None = None
+    memory_gib: Annotated[float, Field(gt=0, le=65536)] | None = None
     resources: Annotated[dict[ResourceName, ResourceAmount], Field(max_length=16)] | None = None
 
 

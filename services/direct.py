@@ -14,7 +14,16 @@ from dataeff_al.campaign.yaml_source import Source
 from dataeff_al.errors import CapabilityError, DataError, SpecError
 from dataeff_al.labeling.direct import check_callable, label_in_batches, label_of, remark, requests_for
 from dataeff_al.labeling.npz_writing import label_arrays, sample_arrays
-from dataeff_al.labeling.types import Label, Labeler, LabelerContext, Outcome, Plots, Request
+from dataeff_al.labeling.types import (
+    Label,
+    Labeler,
+    LabelerContext,
+    LabelFailure,
+    Outcome,
+    Plots,
+    PlotsFailures,
+    Request,
+)
 from dataeff_al.parts import PartSpec, read_part
 from dataeff_al.registry import LabelerPlugin
 from dataeff_al.report.answers import answer_picture
@@ -99,6 +108,14 @@ def check_writable(path: Path) -> None:
         raise DataError(f"{str(path)!r} must be writable, but got {error.strerror!r}.") from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for pictures. Raises DataError when it cannot be one: known before anything is paid for."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"pictures must go to a folder, but got {str(path)!r} ({error.strerror}).") from error
+
+
 def write_answers(path: Path, answers: Answers, *, with_samples: bool) -> None:
     """Labels under the contract's keys, in the order of the samples; those without one stand as missing answers."""
     arrays = sample_arrays(answers.spec, answers.samples)
@@ -110,25 +127,35 @@ def write_answers(path: Path, answers: Answers, *, with_samples: bool) -> None:
 
 
 def draw_answers(folder: Path, labeler: Labeler, answers: Answers, most: int, say: Say) -> int:
-    """A PNG for each of the first ``most`` labelled samples; returns how many were drawn."""
-    folder.mkdir(parents=True, exist_ok=True)
-    labelled = [(row, label) for row, label in enumerate(answers.labels) if label is not None]
+    """A PNG for each of the first ``most`` answers that can be drawn; returns how many were.
+
+    Labels can always be drawn, failures by labelers that draw them.
+    """
+    drawable = [row for row, outcome in enumerate(answers.outcomes) if _drawable(labeler, outcome)]
     drawn = 0
-    for row, label in labelled[:most]:
+    for row in drawable[:most]:
         sample = answers.samples[row]
         path = folder / f"{row:04d}-{_UNSAFE.sub('_', sample.id)[:80]}.png"
         try:
-            _draw(path, labeler, sample, label, answers)
+            _draw(path, labeler, row, answers)
             drawn += 1
         except Exception as error:  # a plugin's drawing may fail in any way; the labels are safe by now
             say(f"{sample.id}: the picture must be drawable, but got {error!r}")
     return drawn
 
 
-def _draw(path: Path, labeler: Labeler, sample: Sample, label: Label, answers: Answers) -> None:
-    if isinstance(labeler, Plots):
+def _drawable(labeler: Labeler, outcome: Outcome) -> bool:
+    return not isinstance(outcome, LabelFailure) or isinstance(labeler, PlotsFailures)
+
+
+def _draw(path: Path, labeler: Labeler, row: int, answers: Answers) -> None:
+    sample, outcome = answers.samples[row], answers.outcomes[row]
+    label = label_of(outcome, answers.target)
+    if isinstance(outcome, LabelFailure) and isinstance(labeler, PlotsFailures):
+        labeler.plot_failure(sample, outcome, path)
+    elif label is not None and isinstance(labeler, Plots):
         labeler.plot(sample, label, path)
-    else:
+    elif label is not None:
         path.write_bytes(answer_picture(_case(sample, label, answers.spec, answers.target)))
 
 

@@ -34,8 +34,16 @@ class InlineRun:
     """One run of a campaign in a folder."""
 
     def __init__(
-        self, spec: CampaignSpec, folder: Path, base_dir: Path, data_root: Path | None, quiet: bool = False
+        self,
+        spec: CampaignSpec,
+        folder: Path,
+        base_dir: Path,
+        data_root: Path | None,
+        quiet: bool = False,
+        *,
+        report: bool = True,
     ) -> None:
+        self._report = report
         self._spec, self._place, self._quiet = spec, Place(folder, base_dir, data_root), quiet
 
     def run(self) -> Ended:
@@ -46,7 +54,7 @@ class InlineRun:
                 session = Session(self._spec, name, store, hosts, progress, obstacle=self._place.obstacle)
                 with _interruptible(session):
                     states = session.run()
-            found = write_outcome(self._place.folder, self._spec, states, store, hosts.blobs)
+            found = write_outcome(self._place.folder, self._spec, states, store, hosts.blobs, report=self._report)
         return Ended(states, found)
 
 

@@ -82,18 +82,20 @@ class LocalRun:
         place: the run's folder, the campaign file's folder, the shared data.
         open_hosts: where the work is done.
         quiet: say nothing.
+        report: draw the report, which takes seconds.
     """
 
     spec: CampaignSpec
     place: Place
     open_hosts: OpenHosts
     quiet: bool = False
+    report: bool = True
 
     def run(self) -> Ended:
         """Run to the end, or until interrupted; then there is in the folder what there is to write."""
         name, folder = self.spec.name, self.place.folder
         admission = Admission(self.place.base_dir, self.place.data_root, trusted=True)
-        conduct = Conduct(most=1, always_report=True, obstacle=self.place.obstacle)
+        conduct = Conduct(most=1, always_report=True, figures=self.report, obstacle=self.place.obstacle)
         with (
             self.place.store(name) as store,
             self.open_hosts(self.place) as hosts,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from dataeff_al.campaign import commands as cmd
-from dataeff_al.campaign.apply import apply, replay
+from dataeff_al.campaign.apply import apply
 from dataeff_al.campaign.ledger import Ledger
+from dataeff_al.campaign.recall import Recall
 from dataeff_al.campaign.state import State
 from dataeff_al.errors import DataeffError, LockedError, NotFoundError, StateError, UnavailableError
 from dataeff_al.events import to_json
@@ -62,25 +63,35 @@ def client_of(surroundings: Settings, target: str | None) -> Iterator[Client]:
 
 
 @contextmanager
-def open_run(run: str, target: str | None, surroundings: Settings) -> Iterator[tuple[Runs, str]]:
-    """Where a run is, and its campaign's id there. A folder that a controller runs is asked through that controller.
+def controlled(run: str, target: str | None, surroundings: Settings) -> Iterator[tuple[Client, str] | None]:
+    """The controller that has a run, and the campaign's id there; None for the folder of a run that is at rest.
 
-    Raises NotFoundError for a folder that is no run's.
+    A folder that a controller runs is asked through that controller.
     """
     folder = Path(run)
     if target is not None or not folder.is_dir():
         with client_of(surroundings, target) as client:
             yield client, run
         return
-    if not (folder / RECORD).is_file():
-        raise NotFoundError(f"a run's folder must hold {RECORD}, but got {run!r}.")
     live = _live(folder)
-    if live is not None:
-        with live[0] as client:
-            yield client, live[1]
+    if live is None:
+        yield None
         return
-    found = FolderRuns(folder)
-    yield found, found.campaigns()[0]
+    with live[0] as client:
+        yield client, live[1]
+
+
+@contextmanager
+def open_run(run: str, target: str | None, surroundings: Settings) -> Iterator[tuple[Runs, str]]:
+    """Where a run is, and its campaign's id there. Raises NotFoundError for a folder that is no run's."""
+    with controlled(run, target, surroundings) as found:
+        if found is not None:
+            yield found
+            return
+    if not (Path(run) / RECORD).is_file():
+        raise NotFoundError(f"a run's folder must hold {RECORD}, but got {run!r}.")
+    at_rest = FolderRuns(Path(run))
+    yield at_rest, at_rest.campaigns()[0]
 
 
 def _live(folder: Path) -> tuple[Client, str] | None:
@@ -115,12 +126,11 @@ class FolderRuns:
         """A campaign as its record has it."""
         store = open_store(self.folder, writer=False)
         try:
-            stored = list(store.read(campaign))
+            state, about = Recall(store).state(campaign), store.about(campaign)
             others = tuple(name for name in store.campaigns() if name.startswith((f"{campaign}.", f"{campaign}~")))
         finally:
             store.close()
-        state = replay(campaign, (each.event for each in stored))
-        return info_of(state, stored[0].at, "idle", members=others, full=True)
+        return info_of(state, about.created_at, "idle", members=others, full=True)
 
     def watch(
         self, campaign: str, after: Mapping[str, int] | None = None, *, until_idle: bool = False

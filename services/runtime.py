@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataeff_al import failpoints
 from dataeff_al.errors import DataeffError
 
 TARGET = "127.0.0.1:7460"
@@ -17,6 +18,12 @@ def one_thread_each() -> None:
     Threads that spin for each other slow a busy machine down tenfold, and one thread makes sums come out the same.
     """
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"), OMP_WAIT_POLICY="PASSIVE")
+
+
+def arm_failpoints(environment: Mapping[str, str] | None = None) -> None:
+    """Die where ``DATAEFF_FAILPOINT`` says, for tests of recovery. Raises DataeffError when it names no point."""
+    given = os.environ if environment is None else environment
+    failpoints.arm(given.get("DATAEFF_FAILPOINT", ""))
 
 
 @dataclass(frozen=True)

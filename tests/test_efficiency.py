@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from dataeff_al.efficiency import LearningCurve, area, fitted, isotonic, labels_to_target, saving
+from dataeff_al.efficiency import LearningCurve, area, fitted, isotonic, labels_to_target, predicted_gain, saving
 
 values = st.floats(-100, 100, allow_nan=False)
 
@@ -193,3 +193,19 @@ def test_a_curve_that_is_none_is_refused(labels, found):
 def test_curves_that_do_not_pair_up_are_refused():
     with pytest.raises(ValueError, match="must pair up by seed"):
         saving("si", five(0.5), "random", five(0.5)[:2], 0.4, more_is_better=False)
+
+
+def test_a_curve_that_is_straight_in_log_labels_is_carried_on_exactly():
+    points = [(n, 0.3 + 0.1 * math.log(n)) for n in (10, 20, 30, 40)]
+    assert predicted_gain(points, 80, more_is_better=True) == pytest.approx(0.1 * math.log(2))
+    falling = [(n, -value) for n, value in points]
+    assert predicted_gain(falling, 80, more_is_better=False) == pytest.approx(0.1 * math.log(2))
+
+
+@pytest.mark.parametrize("points", [[], [(10, 0.5)], [(10, 0.5), (20, 0.6)], [(10, 0.5), (10, 0.6), (20, 0.7)]])
+def test_too_few_points_predict_nothing(points):
+    assert predicted_gain(points, 40, more_is_better=True) is None
+
+
+def test_a_curve_that_gets_worse_predicts_no_gain():
+    assert predicted_gain([(10, 0.7), (20, 0.6), (30, 0.5)], 40, more_is_better=True) == 0.0

@@ -9,7 +9,6 @@ from dataeff_al.errors import DataeffError, LabelingError
 from dataeff_al.generators.protocol import Generator, GeneratorContext
 from dataeff_al.labeling.types import Labeler, LabelerContext
 from dataeff_al.learners.protocol import Learner, LearnerContext
-from dataeff_al.learners.seeding import seeded
 from dataeff_al.priors.protocol import Prior
 from dataeff_al.randomness import seed_for
 from dataeff_al.samplers.protocol import Sampler, SamplerContext
@@ -57,6 +56,8 @@ class Parts:
 
     def new_learner(self, target: TargetSpec) -> Callable[[int], Learner]:
         """A maker of untrained models."""
+        from dataeff_al.learners.seeding import seeded  # only who makes models needs torch
+
         context = LearnerContext(self.codec.tensor, target)
 
         def make(seed: int) -> Learner:

@@ -12,9 +12,10 @@ from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.inbox import Inbox, LabelNews
 from dataeff_al.campaign.ledger import Ledger
-from dataeff_al.campaign.state import State
+from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
 from dataeff_al.events import LabelRecord
+from dataeff_al.failpoints import reached
 from dataeff_al.labeling.packing import unpack_outcome
 from dataeff_al.labeling.types import Deferred, Done, LabelerHost, LabelFailure, Progress, Running, Unknown
 
@@ -52,13 +53,23 @@ class Attempts:
     def _pushes(self) -> bool:
         return self._labeler.info.delivery == "push"
 
+    def recollect(self) -> None:
+        """Take up what an earlier life left at the host of attempts that are over: a late answer is heard, and what is
+        in the record may be forgotten."""
+        over = [key for key in self._labeler.kept() if key in self._state.attempts and key not in self._state.open]
+        for attempt, progress in self._labeler.poll(over).items() if over else ():
+            if isinstance(progress, Done):
+                self._expect_news(attempt)
+            elif isinstance(progress, Unknown) and self._state.attempts[attempt].status is not AttemptStatus.UNKNOWN:
+                self._labeler.ack([attempt])
+
     def grant(self, action: do.Grant) -> None:
         """Lease as many queries as the host has room for; whoever pulls takes leases of their own accord."""
         room = self._labeler.capacity - len(self._state.open)
         if room > 0 and self._pushes:
             self._execute(cmd.GrantAttempts(action.queries[:room]))
 
-    def attend(self, attempt: str, *, may_begin: bool) -> None:
+    def attend(self, attempt: str, *, may_begin: Callable[[], bool]) -> None:
         """Tell the host of an attempt, once; after a restart, find out first what became of it."""
         if attempt in self._sent or attempt not in self._state.open:
             return
@@ -72,7 +83,7 @@ class Attempts:
             self._execute(cmd.Lose(attempt, progress.reason))
         elif self._state.cancelling and not (progress.started and self._labeler.info.effect == "keyed"):
             self._execute(cmd.Fail(attempt, "refused", WITHDRAWN))
-        elif may_begin:
+        elif may_begin():
             self._begin(attempt)
 
     def overdue(self, attempt: str) -> None:
@@ -134,7 +145,9 @@ class Attempts:
                 self._sent.discard(attempt)
         if told:
             self._execute(*told)
+            reached("ack.before")
             self._labeler.ack(list(acked))
+            reached("ack.after")
             self._sent.difference_update(acked)
 
     def look(self) -> bool:
@@ -151,12 +164,16 @@ class Attempts:
         return len(self._sent) != before
 
     def _poll(self, attempt: str) -> Progress:
-        return self._labeler.poll([attempt])[attempt]
+        progress = self._labeler.poll([attempt])[attempt]
+        reached("attempt.polled")
+        return progress
 
     def _begin(self, attempt: str) -> None:
         self._sent.add(attempt)
         request = self._state.queries[self._state.attempts[attempt].query].request
+        reached("dispatch.before")
         self._labeler.start(attempt, Ref(request))
+        reached("dispatch.after")
 
     def _expect_news(self, attempt: str) -> None:
         self._sent.add(attempt)

@@ -206,7 +206,11 @@ def _add_twin(state: State, command: cmd.AddTwin, _: float) -> Events:
 def _conclude(state: State, command: cmd.Conclude, _: float) -> Events:
     if state.live:
         raise StateError(f"only a campaign without open queries can end, but got {len(state.live)} of them.")
-    return [] if state.terminal else [ev.Finished(outcome=command.outcome, reason=command.reason)]
+    if state.terminal:
+        return []
+    if state.status != "running":
+        raise StateError(f"only a running campaign can end, but got one that is {state.status}.")
+    return [ev.Finished(outcome=command.outcome, reason=command.reason)]
 
 
 def _pause(state: State, command: cmd.Pause, _: float) -> Events:

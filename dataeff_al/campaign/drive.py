@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -18,13 +19,14 @@ from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.attempts import Attempts
 from dataeff_al.campaign.hosts import Host, StepResult
-from dataeff_al.campaign.inbox import Inbox, LabelNews, News, StepNews, answer
+from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews, News, StepNews, answer_all
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.state import State
 from dataeff_al.digests import canonical_json
 from dataeff_al.errors import BudgetError, DataeffError
 from dataeff_al.events import Event
+from dataeff_al.failpoints import reached
 from dataeff_al.labeling.types import LabelerHost
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Driver:
 
     def run(self, *, until_idle: bool = True) -> State:
         """Go on until the campaign ends, or nothing can happen without somebody outside (``until_idle``)."""
+        self._attempts.recollect()
         while True:
             if self._act():
                 continue
@@ -133,6 +136,7 @@ class Driver:
             return
         self._steps.add(action.key)
         task = self.blobs.put(canonical_json(action.task))
+        reached("step.before")
         try:
             future = self.worker.call(action.method, task)
         except Exception as error:  # a host that cannot even begin has failed the step
@@ -141,8 +145,10 @@ class Driver:
         future.add_done_callback(lambda done: self.inbox.put(StepNews(action, done)))
 
     def _await(self, action: do.Await) -> None:
-        may_begin = not self.stop.is_set() and self.ledger.state.status in ("running", "cancelling")
-        self._attempts.attend(action.attempt, may_begin=may_begin)
+        self._attempts.attend(action.attempt, may_begin=self._may_begin_attempt)
+
+    def _may_begin_attempt(self) -> bool:
+        return self.ledger.state.status in ("running", "cancelling") and self._may_begin()
 
     def _spawn(self, action: do.SpawnTwin) -> None:
         name, child = self.spawn_twin(self.ledger.state, action.index)
@@ -154,27 +160,22 @@ class Driver:
             self._execute(cmd.ConfirmCancel())
 
     def _hear(self, news: Sequence[News]) -> None:
-        """Answers to several labels are written in one transaction; everything else by itself."""
-        labels: list[LabelNews] = []
-        for item in news:
-            if isinstance(item, LabelNews):
-                labels.append(item)
-                continue
-            self._attempts.hear(labels)
-            labels.clear()
-            self._hear_one(item)
-        self._attempts.hear(labels)
+        """Neighbours of one kind are written in one transaction: labels, and what was asked from outside."""
+        for kind, items in groupby(news, type):
+            _HEARD[kind](self, list(items))
         self._attempts.look()
 
-    def _hear_one(self, item: News) -> None:
-        if isinstance(item, StepNews):
+    def _hear_steps(self, news: Sequence[StepNews]) -> None:
+        for item in news:
+            reached("step.after")
             self._steps.discard(item.step.key)
             self._heard += 1
             self._write_step(item)
-        elif not isinstance(item, LabelNews):
-            events = answer(self.ledger, item)
-            if events:
-                self.observe(self.ledger.state, events)
+
+    def _hear_asked(self, news: Sequence[Asked]) -> None:
+        events = answer_all(self.ledger, news)
+        if events:
+            self.observe(self.ledger.state, events)
 
     def _write_step(self, item: StepNews) -> None:
         try:
@@ -209,6 +210,11 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}"
 
 
+_HEARD: dict[type, Callable[[Driver, Any], None]] = {
+    StepNews: Driver._hear_steps,
+    LabelNews: lambda driver, news: driver._attempts.hear(news),
+    Asked: Driver._hear_asked,
+}
 _NEW_WORK = (do.Step, do.Grant, do.SpawnTwin)
 _HANDLERS: dict[type, Callable[[Driver, Any], None]] = {
     do.Step: Driver._step,

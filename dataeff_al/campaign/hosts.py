@@ -45,6 +45,9 @@ class Hosts(Protocol):
     def concurrency(self) -> int:
         """How many campaigns of one family may run side by side."""
 
+    def obstacle(self) -> str:
+        """Why nothing new may be begun here now; empty when nothing is in the way."""
+
     def parts(self, spec: CampaignSpec) -> Parts:
         """The parts on the driver's side: the pool's form and the labeler's declaration."""
 
@@ -98,9 +101,9 @@ class InlineHost:
             future.set_result(result)
 
     def _run(self, method: str, *args: Ref | str | int) -> StepResult:
-        began = time.monotonic()
         if self._worker is None:
             self._worker = self._make_worker()
+        began = time.monotonic()
         return StepResult(getattr(self._worker, method)(*args), time.monotonic() - began)
 
 
@@ -127,6 +130,10 @@ class InlineHosts:
         self._make_parts, self._make_spool = make_parts, make_spool
         self._worker = InlineHost(make_worker)
         self._newest: tuple[str, Parts] | None = None
+
+    def obstacle(self) -> str:
+        """This process is always there."""
+        return ""
 
     def parts(self, spec: CampaignSpec) -> Parts:
         """Pool and labeler, kept while campaigns that share them run."""

@@ -68,14 +68,27 @@ class Inbox:
             return found
 
 
-def answer(ledger: Ledger, asked: Asked) -> Sequence[Event]:
-    """Do what was asked and reply: with the events once they are durable, or with the refusal."""
-    if not asked.reply.set_running_or_notify_cancel():
-        return []
+def answer_all(ledger: Ledger, asked: Sequence[Asked]) -> Sequence[Event]:
+    """Do what several asked, in one transaction, and reply to each: with its events once they are durable, or with its
+    refusal. Returns all events.
+    """
+    waiting = [each for each in asked if each.reply.set_running_or_notify_cancel()]
     try:
-        events = ledger.execute(asked.command, asked.request)
-    except DataeffError as error:
-        asked.reply.set_exception(error)
-        return []
-    asked.reply.set_result(events)
-    return events
+        answers = ledger.execute_each([(each.command, each.request) for each in waiting])
+    except Exception as error:
+        refuse_all(waiting, error)
+        if isinstance(error, DataeffError):
+            return []
+        raise
+    for each, found in zip(waiting, answers, strict=True):
+        if isinstance(found, DataeffError):
+            each.reply.set_exception(found)
+        else:
+            each.reply.set_result(found)
+    return [event for found in answers if not isinstance(found, DataeffError) for event in found]
+
+
+def refuse_all(asked: Sequence[Asked], error: Exception) -> None:
+    """Reply to all with the same refusal."""
+    for each in asked:
+        each.reply.set_exception(error)

@@ -2,31 +2,51 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import reduce
 
-from dataeff_al.campaign.apply import apply, replay
+from dataeff_al.campaign.apply import apply
 from dataeff_al.campaign.commands import Command
 from dataeff_al.campaign.decide import decide
+from dataeff_al.campaign.recall import Recall
 from dataeff_al.campaign.state import State
-from dataeff_al.errors import ConflictError
+from dataeff_al.errors import ConflictError, DataeffError
 from dataeff_al.events import Created, Event
-from dataeff_al.stores.protocol import RequestKey, Store
+from dataeff_al.failpoints import reached_commit
+from dataeff_al.stores.chain import repeated
+from dataeff_al.stores.protocol import Mark, RequestKey, Store
 
 Clock = Callable[[], float]
+Wanted = tuple[Command, RequestKey | None]
+Answer = Sequence[Event] | DataeffError
 
 
 class Ledger:
     """One campaign in one store.
 
     ``state`` is what the log says; a command is answered only after its events are durable. Whoever knows the newest
-    state gives it, so that the log need not be read.
+    state gives it, so that the log need not be read. Ledgers that share ``recall`` keep cheaper snapshots.
     """
 
-    def __init__(self, store: Store, campaign: str, clock: Clock = time.time, state: State | None = None) -> None:
-        self._store, self._clock = store, clock
-        self.state = state or replay(campaign, (stored.event for stored in store.read(campaign)))
+    def __init__(
+        self,
+        store: Store,
+        campaign: str,
+        clock: Clock = time.time,
+        state: State | None = None,
+        recall: Recall | None = None,
+    ) -> None:
+        self._store, self._clock, self._recall = store, clock, recall or Recall(store)
+        self.state = state or self._recall.state(campaign)
 
     @classmethod
-    def create(cls, store: Store, campaign: str, events: Sequence[Event], clock: Clock = time.time) -> "Ledger":
+    def create(
+        cls,
+        store: Store,
+        campaign: str,
+        events: Sequence[Event],
+        clock: Clock = time.time,
+        recall: Recall | None = None,
+    ) -> "Ledger":
         """A new campaign that begins with these events; one that begins with the same description is opened.
 
         Raises ConflictError when the store holds another campaign under this id.
@@ -34,9 +54,9 @@ class Ledger:
         created = events[0]
         assert isinstance(created, Created)
         if campaign in store.campaigns():
-            return cls(store, campaign, clock).check(created.spec_digest)
-        store.append(campaign, events, 0, store.epoch)
-        return cls(store, campaign, clock)
+            return cls(store, campaign, clock, recall=recall).check(created.spec_digest)
+        _commit(store, campaign, events, 0)
+        return cls(store, campaign, clock, recall=recall)
 
     def check(self, spec_digest: str) -> "Ledger":
         """Itself, when it is the ledger of the campaign so described. Raises ConflictError."""
@@ -68,6 +88,70 @@ class Ledger:
                 state = apply(state, event)
                 events.append(event)
         if events or request is not None:
-            self._store.append(self.state.id, events, self.state.n, self._store.epoch, request)
-            self.state = state
+            _commit(self._store, self.state.id, events, self.state.n, request)
+            self._move_to(state)
         return events
+
+    def execute_each(self, asked: Sequence[Wanted]) -> list[Answer]:
+        """What several callers want, in one transaction: each gets the events of its own command, or its refusal.
+
+        Raises what the store raises; then nothing has changed for any of them.
+        """
+        try:
+            return self._execute_each(asked, look_first=False)
+        except ConflictError:
+            # A request that was answered before is rare: only then is each looked up beforehand.
+            return self._execute_each(asked, look_first=True)
+
+    def _execute_each(self, asked: Sequence[Wanted], *, look_first: bool) -> list[Answer]:
+        state, written, marks = self.state, list[Event](), list[Mark]()
+        answers: list[Answer] = []
+        for command, request in asked:
+            try:
+                known = request is not None and self._is_known(request, marks, look_first=look_first)
+                events = [] if known else decide(state, command, self._clock())
+            except DataeffError as error:
+                answers.append(self._refusal(error, request))
+                continue
+            answers.append(events)
+            written.extend(events)
+            state = reduce(apply, events, state)
+            if request is not None and not known:
+                marks.append(Mark(request, state.n))
+        if written or marks:
+            _commit(self._store, self.state.id, written, self.state.n, marks=marks)
+            self._move_to(state)
+        return answers
+
+    def _move_to(self, state: State) -> None:
+        self.state = state
+        self._recall.follow(state)
+
+    def _is_known(self, request: RequestKey, marks: Sequence[Mark], *, look_first: bool) -> bool:
+        """Whether a request was answered before, or is by what is about to be written. Raises ConflictError."""
+        for mark in marks:
+            if mark.request.id == request.id:
+                return repeated(request, mark.request.digest, mark.n).replayed
+        return look_first and self._store.committed(self.state.id, request) is not None
+
+    def _refusal(self, error: DataeffError, request: RequestKey | None) -> Answer:
+        """What was answered before is not refused, whatever has changed since."""
+        try:
+            return [] if request is not None and self._store.committed(self.state.id, request) else error
+        except DataeffError as conflict:
+            return conflict
+
+
+def _commit(
+    store: Store,
+    campaign: str,
+    events: Sequence[Event],
+    end: int,
+    request: RequestKey | None = None,
+    marks: Sequence[Mark] = (),
+) -> None:
+    """The one place in which a campaign's events are written; what they are names the points around it."""
+    kinds = [event.kind for event in events]
+    reached_commit(kinds, "before")
+    store.append(campaign, events, end, store.epoch, request, marks)
+    reached_commit(kinds, "after")

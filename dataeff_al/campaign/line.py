@@ -1,6 +1,6 @@
 """Those who wait, in the order in which they came; anyone may step out in between. An immutable value."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -27,6 +27,21 @@ class Line:
 
     def __contains__(self, name: object) -> bool:
         return name in self._tickets
+
+    @classmethod
+    def restored(cls, tickets: Mapping[str, int], end: int) -> "Line":
+        """The line in which names hold these tickets, and the next to join gets ticket ``end``."""
+        places = {ticket: name for name, ticket in tickets.items()}
+        return cls(Map(places), Map(tickets), min(places, default=end), end)
+
+    @property
+    def end(self) -> int:
+        """The ticket of the next one to join."""
+        return self._tail
+
+    def ticket(self, name: str) -> int | None:
+        """The ticket of one who waits, by which they stand in order; None of anybody else."""
+        return self._tickets.get(name)
 
     def join(self, name: str) -> "Line":
         """The line with ``name`` at its end; one who waits already keeps their place."""

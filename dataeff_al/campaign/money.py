@@ -66,9 +66,11 @@ def check_money(draft: Draft) -> Iterator[Finding]:
     if draft.round and draft.round.quorum and draft.budget and draft.round.quorum > draft.budget.per_round:
         must = f"must be at most budget.per_round ({draft.budget.per_round})"
         yield Finding(("round", "quorum"), must, str(draft.round.quorum))
-    decides = draft.stop and (draft.stop.target is not None or draft.stop.plateau is not None)
+    stop = draft.stop
+    decides = stop and any(rule is not None for rule in (stop.target, stop.plateau, stop.least_gain))
     if decides and draft.evaluation and draft.evaluation.validation < 1:
-        yield Finding(("evaluation", "validation"), "must be at least 1 when stop has a target or a plateau", "0")
+        must = "must be at least 1 when stop has a target, a plateau or a least_gain"
+        yield Finding(("evaluation", "validation"), must, "0")
 
 
 def _check_budget(budget: Budget, initial: int, cost: int) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from dataeff_al.campaign.state import State
 from dataeff_al.campaign.summary import Member, digests, summary, versions
 from dataeff_al.campaign.timeline import timeline
 from dataeff_al.digests import Ref
-from dataeff_al.report.write import write_report
+from dataeff_al.failpoints import reached
 from dataeff_al.stores.protocol import Store
 
 CAMPAIGN, MODEL, MODEL_CARD, SUMMARY = "campaign.yaml", "model.safetensors", "model.json", "summary.json"
@@ -40,14 +40,24 @@ def write_outcome(
     Before the first round is evaluated there is nothing to report but how the campaign stands. ``report=False``
     leaves the report as it is, which saves the seconds that its figures take.
     """
+    reached("outcome.before")
     members = [member(store, state) for state in states]
     found = summary(spec, members)
     write_file(folder / CAMPAIGN, spec.to_yaml().encode())
     _write_model(folder, spec, states[0], blobs)
+    reached("outcome.model")
     if report and states[0].evaluated:
-        write_report(run_report(spec, members, blobs), folder)
+        _write_report(folder, spec, members, blobs)
+    reached("outcome.report")
     write_json(folder / SUMMARY, found)
+    reached("outcome.after")
     return found
+
+
+def _write_report(folder: Path, spec: CampaignSpec, members: Sequence[Member], blobs: Blobs) -> None:
+    from dataeff_al.report.write import write_report  # only who draws figures needs matplotlib
+
+    write_report(run_report(spec, members, blobs), folder)
 
 
 def _write_model(folder: Path, spec: CampaignSpec, state: State, blobs: Blobs) -> None:
@@ -82,4 +92,6 @@ def write_file(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    reached("file.written")
     draft.replace(path)
+    reached("file.renamed")

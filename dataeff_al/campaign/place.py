@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.hosts import InlineHosts
 from dataeff_al.campaign.outcome import write_json
-from dataeff_al.campaign.worker import Worker
 from dataeff_al.errors import ConflictError, DataError
 from dataeff_al.labeling.spool import FileSpool
 from dataeff_al.stores.blobs import FileBlobs
@@ -70,6 +71,7 @@ class Place:
             held = store.campaigns()
             if held and held[0] != campaign:
                 raise ConflictError(f"the run folder must hold the campaign {campaign!r}, but got {held[0]!r}.")
+            FileBlobs(self.folder / BLOBS).sweep()
             if not held or not (self.folder / ORIGIN).is_file():
                 self.remember_origin()
             yield store
@@ -83,10 +85,16 @@ class Place:
         hosts = InlineHosts(
             blobs,
             make_parts=lambda spec: Parts(spec, self.base_dir, self.data_root),
-            make_worker=lambda: Worker(blobs, self.base_dir, self.data_root),
+            make_worker=lambda: _worker(blobs, self),
             make_spool=lambda: FileSpool(self.folder / "spool"),
         )
         try:
             yield hosts
         finally:
             hosts.close()
+
+
+def _worker(blobs: Blobs, place: Place) -> Any:
+    from dataeff_al.campaign.worker import Worker  # torch takes seconds, which whoever asks no step need not wait for
+
+    return Worker(blobs, place.base_dir, place.data_root)

@@ -13,6 +13,7 @@ from dataeff_al.campaign.rules import MAX_EMPTY_ROUNDS, MAX_STEP_FAILURES, MOST_
 from dataeff_al.campaign.state import QueryStatus, State
 from dataeff_al.campaign.tasks import Task
 from dataeff_al.digests import digest_json
+from dataeff_al.efficiency import predicted_gain
 from dataeff_al.events import Outcome, Purpose
 
 
@@ -233,7 +234,21 @@ def _outcome(state: State, rules: Rules) -> Conclude | None:
         return Conclude("reached", f"validation {rules.metric} {value:.4g} meets the target {rules.target:.4g}")
     if rules.plateau and _affordable(state) and _flat(state, rules):
         return Conclude("plateau", f"validation {rules.metric} did not improve for {rules.plateau} rounds")
-    return None
+    return _not_worth(state, rules) if rules.least_gain and _affordable(state) else None
+
+
+def _not_worth(state: State, rules: Rules) -> Conclude | None:
+    """An end when the next round's labels are predicted to cost more than they bring."""
+    assert rules.least_gain is not None
+    found = [event for (role, _), event in sorted(state.evaluated.items()) if role == "main"]
+    points = [(event.labels, event.validation.get(rules.metric)) for event in found if event.labels]
+    known = [(labels, value) for labels, value in points if value is not None]
+    n = min(rules.per_round, _affordable(state))
+    gain = predicted_gain(known, known[-1][0] + n, more_is_better=rules.more_is_better) if known else None
+    if gain is None or gain >= rules.least_gain * n * state.queries_cost:
+        return None
+    cost = n * state.queries_cost
+    return Conclude("not_worth", f"{cost} more units were predicted to improve {rules.metric} by {gain:.3g} only")
 
 
 def _flat(state: State, rules: Rules) -> bool:

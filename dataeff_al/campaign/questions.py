@@ -162,7 +162,11 @@ def write_questions(path: Path, state: State, blobs: Blobs, questions: Sequence[
     Raises DataError when the file cannot be written.
     """
     assert state.pool is not None
-    spec = samples_from_json(json.loads(blobs.get(Ref(state.pool.splits)))["samples"])
+    write_samples(path, samples_from_json(json.loads(blobs.get(Ref(state.pool.splits)))["samples"]), questions)
+
+
+def write_samples(path: Path, spec: SampleSpec, questions: Sequence[Question]) -> None:
+    """Write the samples of questions, which have the form ``spec``; see :func:`write_questions`."""
     fields = {name: form for name, form in spec.fields.items() if all(name in q.sample.fields for q in questions)}
     named = [Sample(SampleId(q.attempt), q.sample.fields, q.sample.group) for q in questions]
     arrays = sample_arrays(SampleSpec(fields, spec.input), named)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dataeff_al.blobs import Blobs
+from dataeff_al.campaign.label_notes import label_notes
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import QueryState, QueryStatus, State
@@ -48,7 +49,7 @@ def run_report(spec: CampaignSpec, members: Sequence[Member], blobs: Blobs) -> R
         best=best,
         worst=worst,
         failures=[_failure(query) for query in _given_up(state)],
-        notes=_notes(state),
+        notes=[*_notes(state), *_label_notes(state, blobs)],
         versions=versions(),
         digests={name: digest for name, digest in digests(state).items() if digest},
     )
@@ -94,6 +95,10 @@ def _notes(state: State) -> list[str]:
     for reason, count in sorted(state.refusals.items()):
         found.append(f"the validity gate refused {count} synthesised samples: {reason}")
     return found
+
+
+def _label_notes(state: State, blobs: Blobs) -> list[str]:
+    return label_notes(state.labelled("validation", "test", "initial", "acquire", "reference"), blobs)
 
 
 def _latent_map(state: State, blobs: Blobs) -> LatentMap | None:

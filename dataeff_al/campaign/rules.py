@@ -32,6 +32,7 @@ class Rules:
     target: float | None
     more_is_better: bool
     plateau: int | None
+    least_gain: float | None
     close: str
     quorum: int
     deadline_s: float
@@ -62,6 +63,7 @@ def _rules(spec: "_Spec") -> Rules:
         target=stop.get("target"),
         more_is_better=find(stop["metric"]).more_is_better,
         plateau=stop.get("plateau"),
+        least_gain=stop.get("least_gain"),
         close=closing.get("close", "all"),
         quorum=closing.get("quorum") or 0,
         deadline_s=float(closing.get("deadline_s") or 0.0),

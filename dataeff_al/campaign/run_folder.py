@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dataeff_al.blobs import Blobs
-from dataeff_al.campaign.apply import replay
 from dataeff_al.campaign.outcome import CAMPAIGN, MODEL, MODEL_CARD, write_file
 from dataeff_al.campaign.place import ORIGIN, Place
+from dataeff_al.campaign.recall import Recall
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
 from dataeff_al.campaign.yaml_source import read
@@ -94,7 +94,8 @@ class RunFolder:
 
 def states_of(store: Store) -> list[State]:
     """The states of all campaigns of a record, in order of creation."""
-    return [replay(name, (stored.event for stored in store.read(name))) for name in store.campaigns()]
+    recall = Recall(store)
+    return [recall.state(name) for name in store.campaigns()]
 
 
 def begin_folder(place: Place, spec: CampaignSpec) -> None:

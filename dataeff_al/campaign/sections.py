@@ -95,12 +95,14 @@ def _known_metric(name: str) -> str:
 class Stop(Strict):
     """When to stop before the budget is spent, decided on the validation split.
 
-    ``plateau``: rounds in a row without a better value of ``metric``.
+    ``plateau``: rounds in a row without a better value of ``metric``. ``least_gain``: how much better one unit of the
+    budget must be predicted to make it, from the rounds so far (see :func:`~dataeff_al.efficiency.predicted_gain`).
     """
 
     metric: Annotated[str, Field(max_length=128), AfterValidator(_known_metric)]
     target: float | None = None
     plateau: Count | None = None
+    least_gain: Annotated[float, Field(gt=0)] | None = None
 
     @model_serializer(mode="wrap")
     def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

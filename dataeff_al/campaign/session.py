@@ -9,12 +9,14 @@ from typing import NamedTuple
 from dataeff_al.campaign.commands import Command, Pause, Resume
 from dataeff_al.campaign.drive import Driver, no_obstacle
 from dataeff_al.campaign.hosts import Hosts
-from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews, answer
+from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews, answer_all, refuse_all
 from dataeff_al.campaign.launch import first_event, repeat, twin_events, twin_id
 from dataeff_al.campaign.ledger import Ledger
+from dataeff_al.campaign.recall import Recall
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
 from dataeff_al.events import Event
+from dataeff_al.failpoints import reached
 from dataeff_al.stores.protocol import RequestKey, Store
 
 Observe = Callable[[State, Sequence[Event]], None]
@@ -42,6 +44,7 @@ class Session:
         observe: told of every durable batch of events, one at a time.
         resume: go on with a campaign that is paused.
         known: tells the newest state of a campaign where that is quicker than to read its log.
+        recall: the record's snapshots, where they are shared.
         obstacle: why nothing new may be begun now; empty when nothing is in the way.
     """
 
@@ -55,14 +58,17 @@ class Session:
         *,
         resume: bool = True,
         known: Callable[[str], State] | None = None,
+        recall: Recall | None = None,
         obstacle: Callable[[], str] = no_obstacle,
     ) -> None:
         self.spec, self.campaign, self.stop = spec, campaign, threading.Event()
         self._store, self._hosts, self._tell, self._resume = store, hosts, observe, resume
         self._known, self._obstacle = known, obstacle
+        self._recall = recall or Recall(store)
         self._parting: Pause | None = INTERRUPTED
         self._lock, self._doors = threading.Lock(), threading.RLock()
         self._inboxes: dict[str, Inbox] = {}
+        self._queues: dict[str, Inbox] = {}
         self._twins: dict[str, Future[State]] = {}
 
     def run(self) -> list[State]:
@@ -90,16 +96,30 @@ class Session:
     def submit(self, campaign: str, command: Command, request: RequestKey | None = None) -> "Future[Sequence[Event]]":
         """Ask something of a campaign of this session, whether it is being driven or not.
 
-        Raises NotFoundError when there is no such campaign; the reply ends with the events, or with the refusal.
+        The reply ends with the events, or with the refusal: NotFoundError when there is no such campaign.
         """
         asked = Asked(command, request=request)
+        queue = self._queues.setdefault(campaign, Inbox())
+        queue.put(asked)
         with self._doors:
-            inbox = self._inboxes.get(campaign)
-            if inbox is None:
-                answer(self._ledger(campaign), asked)
-            else:
-                inbox.put(asked)
+            # Whoever gets in first takes along all who came while the one before was writing.
+            waiting = [news for news in queue.wait(0) if isinstance(news, Asked)]
+            if waiting:
+                self._attend(campaign, waiting)
         return asked.reply
+
+    def _attend(self, campaign: str, asked: Sequence[Asked]) -> None:
+        inbox = self._inboxes.get(campaign)
+        if inbox is not None:
+            for each in asked:
+                inbox.put(each)
+            return
+        try:
+            ledger = self._ledger(campaign)
+        except Exception as error:
+            refuse_all(asked, error)
+        else:
+            answer_all(ledger, asked)
 
     def _family(self, number: int) -> Iterator[State]:
         """A campaign and its twins."""
@@ -120,10 +140,10 @@ class Session:
         if name in self._store.campaigns():
             return self._ledger(name).check(repeat(self.spec, number).identity)
         info = self._hosts.parts(repeat(self.spec, number)).labeler.info
-        return Ledger.create(self._store, name, [first_event(self.spec, info, number)])
+        return Ledger.create(self._store, name, [first_event(self.spec, info, number)], recall=self._recall)
 
     def _ledger(self, name: str) -> Ledger:
-        return Ledger(self._store, name, state=self._known(name) if self._known else None)
+        return Ledger(self._store, name, state=self._known(name) if self._known else None, recall=self._recall)
 
     def _twin(self, parent: State, spec: CampaignSpec, index: int) -> State:
         child = twin_id(parent.id, spec.paradigm(index).name)
@@ -142,7 +162,8 @@ class Session:
     def _spawn(self, state: State, spec: CampaignSpec, index: int) -> tuple[str, str]:
         twin = spec.paradigm(index)
         child = twin_id(state.id, twin.name)
-        Ledger.create(self._store, child, twin_events(state, twin, self._hosts.parts(spec).labeler.info))
+        events = twin_events(state, twin, self._hosts.parts(spec).labeler.info)
+        Ledger.create(self._store, child, events, recall=self._recall)
         self._start_beside(state, spec, index)
         return twin.name, child
 
@@ -150,6 +171,7 @@ class Session:
         """From here on until it is shut, a campaign that can go on is asked through its inbox."""
         with self._doors:
             ledger = open_ledger()
+            reached("campaign.opened")
             if ledger.state.terminal or (ledger.state.paused and not self._resume):
                 return _Opened(ledger, None)
             if ledger.state.paused:
@@ -161,9 +183,7 @@ class Session:
         """What was asked too late for the driver is answered here."""
         with self._doors:
             del self._inboxes[ledger.state.id]
-            for news in inbox.wait(0):
-                if isinstance(news, Asked):
-                    answer(ledger, news)
+            answer_all(ledger, [news for news in inbox.wait(0) if isinstance(news, Asked)])
             state = ledger.state
             stopped = self.stop.is_set() and not (state.terminal or state.cancelling or state.paused)
             if stopped and self._parting is not None:
@@ -191,7 +211,7 @@ class Session:
             spawn_twin=lambda state, index: self._spawn(state, spec, index),
             observe=self._observe,
             stop=self.stop,
-            obstacle=self._obstacle,
+            obstacle=lambda: self._obstacle() or self._hosts.obstacle(),
         )
 
     def _observe(self, state: State, events: Sequence[Event]) -> None:

@@ -142,6 +142,7 @@ class State:
     answered: Map[tuple[Purpose, int], int] = field(default_factory=Map)
     proposed: Map[tuple[Purpose, int], int] = field(default_factory=Map)
     refusals: Map[str, int] = field(default_factory=Map)
+    regimes: Map[str, str] = field(default_factory=Map)
     asked_at: float = 0.0
     trained: Map[tuple[Role, int], Trained] = field(default_factory=Map)
     evaluated: Map[tuple[Role, int], Evaluated] = field(default_factory=Map)

@@ -7,6 +7,7 @@ from typing import Any
 from dataeff_al.campaign.capabilities import check_capabilities
 from dataeff_al.campaign.draft import Draft
 from dataeff_al.campaign.money import check_money, check_pool
+from dataeff_al.campaign.placing import check_runtimes
 from dataeff_al.errors import DataError
 from dataeff_al.parts import PartSpec
 from dataeff_al.sentences import Finding, Loc, shown
@@ -17,6 +18,7 @@ def check(draft: Draft, base_dir: Path, data_root: Path | None) -> list[Finding]
     return [
         *check_capabilities(draft),
         *check_money(draft),
+        *check_runtimes(draft),
         *_check_files(draft, base_dir),
         *_check_twin_names(draft),
         *_check_pool(draft, base_dir, data_root),

@@ -82,6 +82,10 @@ class ExternalHost:
         """Always at work, until the lease ends."""
         return dict.fromkeys(attempts, Running())
 
+    def kept(self) -> Sequence[str]:
+        """Nothing is kept."""
+        return []
+
     def ack(self, attempts: Sequence[str]) -> None:
         """Nothing is kept."""
 

@@ -8,12 +8,14 @@ labeler itself can know whether it was paid.
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Protocol
 
 from dataeff_al.digests import Ref
 from dataeff_al.errors import CorruptError, DataError
+from dataeff_al.failpoints import reached
 from dataeff_al.labeling.types import Done, Times
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
@@ -34,6 +36,9 @@ class Spool(Protocol):
     def outcome(self, attempt: str) -> Done | None:
         """The remembered outcome."""
 
+    def kept(self) -> Sequence[str]:
+        """Attempts that have not been forgotten."""
+
     def forget(self, attempt: str) -> None:
         """The record has the outcome."""
 
@@ -47,11 +52,11 @@ class FileSpool:
 
     def mark_started(self, attempt: str) -> None:
         """Remember durably that the labeler is about to be called."""
-        self._write(self._path(attempt, "started"), "")
+        self._write(attempt, "started", "")
 
     def mark_done(self, attempt: str, done: Done) -> None:
         """Remember durably what the labeler answered."""
-        self._write(self._path(attempt, "done"), json.dumps([done.outcome, *astuple(done.times)]))
+        self._write(attempt, "done", json.dumps([done.outcome, *astuple(done.times)]))
 
     def was_started(self, attempt: str) -> bool:
         """Whether the labeler may have been called."""
@@ -68,28 +73,37 @@ class FileSpool:
             raise CorruptError(f"the labeler's outcome in {path.name} must be readable, but got {error}.") from error
         return Done(Ref(ref), Times(queued_s, work_s, cpu_s))
 
+    def kept(self) -> Sequence[str]:
+        """Attempts that have not been forgotten."""
+        return sorted({path.stem for path in self._folder.iterdir() if path.suffix in (".started", ".done")})
+
     def forget(self, attempt: str) -> None:
         """The record has the outcome."""
-        for kind in ("done", "started"):
-            self._path(attempt, kind).unlink(missing_ok=True)
+        self._path(attempt, "done").unlink(missing_ok=True)
+        reached("spool.forgetting")
+        self._path(attempt, "started").unlink(missing_ok=True)
 
     def _path(self, attempt: str, kind: str) -> Path:
         if not _KEY.match(attempt):
             raise DataError(f"an attempt's key must be letters, digits, '_' and '-', but got {attempt!r}.")
         return self._folder / f"{attempt}.{kind}"
 
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, attempt: str, kind: str, text: str) -> None:
+        path = self._path(attempt, kind)
         draft = path.with_suffix(path.suffix + ".tmp")
         with draft.open("w", encoding="ascii") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        reached(f"spool.{kind}.written")
         draft.replace(path)
+        reached(f"spool.{kind}.renamed")
         handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+        reached(f"spool.{kind}.durable")
 
 
 class MemorySpool:
@@ -114,6 +128,10 @@ class MemorySpool:
     def outcome(self, attempt: str) -> Done | None:
         """The remembered outcome."""
         return self._done.get(attempt)
+
+    def kept(self) -> Sequence[str]:
+        """Attempts that have not been forgotten."""
+        return sorted({*self._started, *self._done})
 
     def forget(self, attempt: str) -> None:
         """The record has the outcome."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
 from dataeff_al.errors import DataError, RecordError
+from dataeff_al.failpoints import reached
 from dataeff_al.labeling.asking import Raised, tried
 from dataeff_al.labeling.check import checked
 from dataeff_al.labeling.packing import pack_outcome, unpack_request
@@ -124,6 +125,10 @@ class Spooled:
         self._end_overlong_work()
         return {attempt: self._progress(attempt) for attempt in attempts}
 
+    def kept(self) -> Sequence[str]:
+        """Attempts in the spool that nobody has acknowledged."""
+        return self._spool.kept()
+
     def ack(self, attempts: Sequence[str]) -> None:
         """Forget attempts whose outcome is in the record."""
         with self._lock:
@@ -224,7 +229,9 @@ class Spooled:
         except Exception as error:  # the labeler has not been called
             found = [LabelFailure(f"the host failed with {error!r}", "infra")] * len(work.jobs)
         else:
+            reached("label.before")
             found = tried(self._labeler, requests)
+            reached("label.after")
         share = len(work.jobs)
         work_s, cpu_s = (time.monotonic() - work.began) / share, (time.thread_time() - cpu) / share
         for job, item in zip(work.jobs, found, strict=True):

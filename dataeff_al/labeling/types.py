@@ -136,6 +136,14 @@ class Plots(Labeler, Protocol):
         """Draw a sample with its label as PNG."""
 
 
+@runtime_checkable
+class PlotsFailures(Labeler, Protocol):
+    """A labeler that can draw what it refused."""
+
+    def plot_failure(self, sample: Sample, failure: LabelFailure, path: Path) -> None:
+        """Draw a sample that has no label, with the reason, as PNG."""
+
+
 @dataclass(frozen=True)
 class Running:
     """The host is at work on the attempt, or has it in its queue."""
@@ -177,6 +185,9 @@ class LabelerHost(Protocol):
 
     def poll(self, attempts: Sequence[str]) -> Mapping[str, Progress]:
         """How each attempt stands."""
+
+    def kept(self) -> Sequence[str]:
+        """Attempts of earlier lives, of this campaign or another, that have not been acknowledged."""
 
     def ack(self, attempts: Sequence[str]) -> None:
         """The outcomes are in the record; the host may forget them."""

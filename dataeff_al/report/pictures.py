@@ -14,14 +14,14 @@ from dataeff_al.report.style import INK, NO_DATA, picture_axes, plain
 TISSUE_COLOURS: Mapping[str, str] = {
     "outside": "#f4f5f7",
     "background": "#f4f5f7",
-    "lumen": "#a8cfe8",
-    "wall": "#b98b6b",
-    "fibrous": "#009e73",
-    "lipid": "#f0e442",
-    "calcium": "#2f3640",
-    "adventitia": "#d9a5c0",
+    "lumen": "#66c7fe",
+    "wall": "#a35700",
+    "fibrous": "#007161",
+    "lipid": "#ffdd00",
+    "calcium": "#242526",
+    "adventitia": "#d5869e",
 }
-"""Colours that known tissues always have."""
+"""Colours that known tissues always have: any two differ for readers with any of the three colour blindnesses."""
 
 CODE_COLOURS = ("#f4f5f7", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7a5195")
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from dataeff_al.campaign.state import Account
@@ -11,6 +12,7 @@ from dataeff_al.rpc.types import (
     Activity,
     Booking,
     CampaignInfo,
+    Form,
     Lease,
     ModelCard,
     Page,
@@ -22,6 +24,7 @@ from dataeff_al.rpc.types import (
     WatchedEvent,
 )
 from dataeff_al.rpc.v1 import campaigns_pb2, labeling_pb2, models_pb2
+from dataeff_al.samples.declared import samples_from_json, samples_to_json, target_from_json, target_to_json
 from dataeff_al.stores.protocol import StoredEvent
 
 _STATUS: Mapping[Status, Any] = {
@@ -70,7 +73,7 @@ def campaign_message(info: CampaignInfo) -> campaigns_pb2.Campaign:
         queries=_account_message(info.queries),
         evaluation=_account_message(info.evaluation),
         members=info.members,
-        unknown=[campaigns_pb2.UnknownAttempt(attempt=each.attempt, query=each.query) for each in info.unknown],
+        unknown=[campaigns_pb2.UnknownAttempt(**asdict(each)) for each in info.unknown],
         **{name: getattr(info, name) for name in _SAME},
     )
     for name in _OPTIONAL:
@@ -89,9 +92,13 @@ def campaign(message: campaigns_pb2.Campaign) -> CampaignInfo:
         queries=_account(message.queries),
         evaluation=_account(message.evaluation),
         members=tuple(message.members),
-        unknown=tuple(UnknownAttempt(each.attempt, each.query) for each in message.unknown),
+        unknown=tuple(map(_unknown, message.unknown)),
         **given,
     )
+
+
+def _unknown(message: campaigns_pb2.UnknownAttempt) -> UnknownAttempt:
+    return UnknownAttempt(message.attempt, message.query, message.purpose, message.payload, message.reason)
 
 
 def _account_message(account: Account) -> campaigns_pb2.Account:
@@ -163,6 +170,22 @@ def lease(message: labeling_pb2.Lease) -> Lease:
     return Lease(message.attempt, message.campaign, message.query, message.deadline, message.request)
 
 
+def form_message(form: Form) -> labeling_pb2.DescribeResponse:
+    """The form of samples and labels as a message."""
+    return labeling_pb2.DescribeResponse(
+        samples=json.dumps(samples_to_json(form.samples)),
+        target=json.dumps(target_to_json(form.target)),
+        instructions=form.instructions,
+        cost=form.cost,
+    )
+
+
+def form(message: labeling_pb2.DescribeResponse) -> Form:
+    """The form of samples and labels in a message."""
+    samples, target = samples_from_json(json.loads(message.samples)), target_from_json(json.loads(message.target))
+    return Form(samples, target, message.instructions, message.cost)
+
+
 def renewed_message(renewed: Renewed) -> labeling_pb2.RenewResponse:
     """Renewed leases as a message."""
     return labeling_pb2.RenewResponse(deadline=renewed.deadline, renewed=renewed.attempts)
@@ -175,12 +198,12 @@ def renewed(message: labeling_pb2.RenewResponse) -> Renewed:
 
 def receipt_message(receipt: Receipt) -> labeling_pb2.TellResponse:
     """A receipt as a message."""
-    return labeling_pb2.TellResponse(booking=_BOOKING[receipt.booking], label=receipt.label)
+    return labeling_pb2.TellResponse(booking=_BOOKING[receipt.booking], label=receipt.label, repeated=receipt.repeated)
 
 
 def receipt(message: labeling_pb2.TellResponse) -> Receipt:
     """The receipt in a message."""
-    return Receipt(_BOOKING_BACK.get(message.booking, "posted"), message.label)
+    return Receipt(_BOOKING_BACK.get(message.booking, "posted"), message.label, message.repeated)
 
 
 def card_message(card: ModelCard) -> models_pb2.ModelCard:

@@ -7,7 +7,7 @@ from dataeff_al.labeling.packing import pack_outcome
 from dataeff_al.labeling.types import Label
 from dataeff_al.rpc import convert
 from dataeff_al.rpc.channel import Connection, new_request_id
-from dataeff_al.rpc.types import Lease, Receipt, Renewed
+from dataeff_al.rpc.types import Form, Lease, Receipt, Renewed
 from dataeff_al.rpc.v1 import labeling_pb2 as pb
 from dataeff_al.rpc.v1.labeling_pb2_grpc import LabelingServiceStub
 
@@ -27,6 +27,15 @@ class LabelingCalls:
     @cached_property
     def _labeling(self) -> LabelingServiceStub:
         return LabelingServiceStub(self._connection.channel)
+
+    def describe(self, campaign: str) -> Form:
+        """What is shown to those who answer, and what an answer must look like. Raises StateError as :meth:`ask`."""
+        return convert.form(self._connection.call(self._labeling.Describe, pb.DescribeRequest(campaign=campaign)))
+
+    def list_leased(self, campaign: str) -> list[Lease]:
+        """Leases without an answer yet, whoever holds them; as many as fit into one message."""
+        request = pb.ListLeasedRequest(campaign=campaign)
+        return [convert.lease(each) for each in self._connection.call(self._labeling.ListLeased, request).leases]
 
     def ask(self, campaign: str, count: int, *, request_id: str = "") -> list[Lease]:
         """Lease up to ``count`` queries. Raises StateError when the labeler is not one that is asked."""

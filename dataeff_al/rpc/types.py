@@ -9,6 +9,7 @@ from dataeff_al.campaign.state import Account
 from dataeff_al.events import Event, from_json
 from dataeff_al.labeling.packing import unpack_request
 from dataeff_al.labeling.types import Request
+from dataeff_al.samples.types import SampleSpec, TargetSpec
 
 Status = Literal["running", "paused", "cancelling", "cancelled", "finished"]
 Activity = Literal["queued", "driven", "idle"]
@@ -18,10 +19,16 @@ Verdict = Literal["lost", "wasted"]
 
 @dataclass(frozen=True)
 class UnknownAttempt:
-    """An attempt that may have been paid for; somebody must find out and settle it."""
+    """An attempt that may have been paid for; somebody must find out and settle it.
+
+    ``purpose`` and ``payload`` say what the query was for and about which sample, ``reason`` why nobody knows.
+    """
 
     attempt: str
     query: str
+    purpose: str = ""
+    payload: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,16 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Form:
+    """What is shown to those who answer, and what an answer must look like; ``cost`` of a label that states none."""
+
+    samples: SampleSpec
+    target: TargetSpec
+    instructions: str
+    cost: int
+
+
+@dataclass(frozen=True)
 class Renewed:
     """Leases that go on until ``deadline`` [s since the epoch]."""
 
@@ -111,10 +128,11 @@ class Renewed:
 
 @dataclass(frozen=True)
 class Receipt:
-    """How a label was booked, and its digest."""
+    """How a label was booked, its digest, and whether it had been told before."""
 
     booking: Booking
     label: str
+    repeated: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
-"""Codecs that fit any pool: images and volumes, tables, masks of class codes."""
+"""Codecs that fit any pool: images and volumes, tables, masks of class codes.
+
+Torch is imported when the first tensor is made: who only reads samples, as labelers do, starts without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dataeff_al.digests import digest_arrays
 from dataeff_al.errors import DataError
@@ -15,6 +17,15 @@ from dataeff_al.samples.arrays import ArrayPool
 from dataeff_al.samples.columns import stacked
 from dataeff_al.samples.protocol import Codec
 from dataeff_al.samples.types import Invalid, Sample, SampleId, SampleSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _tensor(rows: np.ndarray) -> Tensor:
+    import torch
+
+    return torch.from_numpy(rows)
 
 
 def synthesised(name: str, array: np.ndarray) -> Sample:
@@ -33,7 +44,7 @@ class _FieldCodec:
         return stacked(samples, self.name, self.form)
 
     def _hardened(self, x: Tensor, back: Callable[[np.ndarray], np.ndarray]) -> list[Sample | Invalid]:
-        rows = x.detach().to("cpu", torch.float32).numpy()
+        rows = x.detach().float().cpu().numpy()
         return [
             synthesised(self.name, np.ascontiguousarray(back(row), dtype=self.form.dtype))
             if np.isfinite(row).all()
@@ -56,7 +67,7 @@ class ImageCodec(_FieldCodec):
     def soften(self, samples: Sequence[Sample]) -> Tensor:
         """Samples to ``(n, *tensor.shape)`` in [0, 1]. Raises DataError when one breaks the spec."""
         rows = (self._rows(samples).astype(np.float32) - np.float32(self.low)) / np.float32(self.high - self.low)
-        return torch.from_numpy(np.clip(rows, 0, 1, dtype=np.float32))
+        return _tensor(np.clip(rows, 0, 1, dtype=np.float32))
 
     def harden(self, x: Tensor) -> Sequence[Sample | Invalid]:
         """Clip to [0, 1] and scale back to the declared range; Invalid when not finite."""
@@ -78,7 +89,7 @@ class TableCodec(_FieldCodec):
 
     def soften(self, samples: Sequence[Sample]) -> Tensor:
         """Samples to ``(n, d)`` standardised. Raises DataError when one breaks the spec."""
-        return torch.from_numpy((self._rows(samples) - self.mean) / self.deviation)
+        return _tensor((self._rows(samples) - self.mean) / self.deviation)
 
     def harden(self, x: Tensor) -> Sequence[Sample | Invalid]:
         """Back to the table's units; Invalid when not finite."""
@@ -101,7 +112,7 @@ class MaskCodec(_FieldCodec):
         if rows.size and int(rows.max()) >= count:
             raise DataError(f"{self.name!r} must hold codes below {count}, but got {int(rows.max())}.")
         codes = np.arange(count, dtype=np.uint8).reshape(1, count, *(1 for _ in self.form.shape))
-        return torch.from_numpy((rows[:, None] == codes).astype(np.float32))
+        return _tensor((rows[:, None] == codes).astype(np.float32))
 
     def harden(self, x: Tensor) -> Sequence[Sample | Invalid]:
         """The likeliest class everywhere; Invalid when not finite."""

@@ -118,7 +118,8 @@ def _input_key(arrays: Mapping[str, np.ndarray], reading: Reading) -> InputKey:
     if reading.input is not None and reading.input in found:
         return reading.input
     if reading.input is not None or not found:
-        raise DataError(f"a file of samples must hold {reading.input or 'x or mask'!r}, but got {sorted(arrays)!r}.")
+        wanted = repr(reading.input) if reading.input else " or ".join(map(repr, INPUTS))
+        raise DataError(f"a file of samples must hold {wanted}, but got {sorted(arrays)!r}.")
     return found[-1] if "stress" in arrays and reading.answer in (None, "stress") else found[0]
 
 
@@ -242,8 +243,11 @@ def _pixel_sizes(
     if "pixel_size_mm" not in arrays:
         return {source: values}, {source: spec}
     sizes = float32("pixel_size_mm", arrays["pixel_size_mm"])
-    if sizes.shape not in ((), (1,), (len(values),)) or not (np.isfinite(sizes) & (sizes > 0)).all():
+    if sizes.shape not in ((), (1,), (len(values),)):
         raise DataError(f"'pixel_size_mm' must be one positive number, or ({len(values)},), but got {sizes.shape}.")
+    wrong = np.ravel(sizes)[~np.ravel(np.isfinite(sizes) & (sizes > 0))]
+    if wrong.size:
+        raise DataError(f"'pixel_size_mm' must be one positive number, or many, but got {float(wrong[0])!r}.")
     first = float(arrays["pixel_size_mm"].flat[0])
     if (sizes == sizes.flat[0]).all():
         return {source: values}, {source: replace(spec, pixel_size_mm=first)}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from dataeff_al.errors import CorruptError, LockedError, NotFoundError, RecordError
+from dataeff_al.errors import CorruptError, LockedError, NotFoundError, RecordError, UnavailableError
 from dataeff_al.stores.lockfile import LockFile
 
 BUSY_S = 30.0
@@ -25,12 +25,16 @@ _ADVISORY_KEY = int.from_bytes(hashlib.sha256(b"dataeff_al.record").digest()[:8]
 
 @dataclass(frozen=True)
 class Backend:
-    """An open database: one connection for the whole process, how to check it, and how to let go of it."""
+    """An open database: one connection for the whole process, how to check it, and how to let go of it.
+
+    ``reconnect`` brings back a connection that was lost, and with it the lock; None where none can be lost.
+    """
 
     engine: Engine
     place: str
     check: Callable[[Connection], None]
     close: Callable[[], None]
+    reconnect: Callable[[], None] | None = None
 
 
 def connect(url: str, writer: bool) -> Backend:
@@ -133,7 +137,12 @@ def _postgres(url: str, writer: bool) -> Backend:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
         engine.dispose()
 
-    return Backend(engine, place, _trust, close)
+    def reconnect() -> None:
+        engine.dispose()
+        if writer:
+            _advise(engine)
+
+    return Backend(engine, place, _trust, close, reconnect)
 
 
 def _trust(_: Connection) -> None:
@@ -150,5 +159,5 @@ def _advise(engine: Engine) -> None:
                     return
             time.sleep(LOCK_PAUSE_S)
     except DBAPIError as error:
-        raise RecordError(f"the record's database must be reachable, but got {error.orig}.") from error
+        raise UnavailableError(f"the record's database must be reachable, but got {error.orig}.") from error
     raise LockedError("another process is running this record")

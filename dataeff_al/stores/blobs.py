@@ -7,26 +7,22 @@ fsync Failures?", USENIX ATC 2020).
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from dataeff_al.digests import Ref, digest_bytes
-from dataeff_al.errors import CorruptError, DataError, NotFoundError, RecordError
+from dataeff_al.errors import CorruptError, DataError, NoRoomError, NotFoundError, RecordError
+from dataeff_al.failpoints import reached
 
 MAX_BLOB_BYTES = 2**30
 STALE_S = 86_400.0
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
-
-Probe = Callable[[str], None]
-"""Called with the name of every point at which a kill must do no harm; tests hook in here."""
-
-
-def no_probe(_: str) -> None:
-    """The probe of ordinary runs."""
 
 
 def is_ref(text: str) -> bool:
@@ -64,34 +60,35 @@ class FileBlobs:
     Args:
         folder: made when it does not exist.
         max_bytes: the largest blob that is kept or read.
-        probe: called at ``blob.written``, ``blob.renamed`` and ``blob.durable``.
     """
 
-    def __init__(self, folder: Path, max_bytes: int = MAX_BLOB_BYTES, probe: Probe = no_probe) -> None:
+    def __init__(self, folder: Path, max_bytes: int = MAX_BLOB_BYTES) -> None:
         self._folder = folder
         self._drafts = folder / "tmp"
         self._max_bytes = max_bytes
-        self._probe = probe
         self._failed = ""
         self._durable: set[Path] = set()
 
     def put(self, content: bytes) -> Ref:
         """Keep the content durably; idempotent.
 
-        Raises DataError when it is larger than the bound, RecordError when the disk refuses; after a failed fsync
-        every later put is refused too.
+        Raises DataError when it is larger than the bound, NoRoomError when the disk is full, RecordError when it
+        refuses otherwise; after a failed fsync every later put is refused too.
         """
         ref = _checked_ref(content, self._max_bytes)
         if self._failed:
             raise RecordError(f"blobs must be on a disk that keeps them, but got {self._failed} before.")
         path = self._path(ref)
+        reached("blob.before")
         try:
             if not self._holds(path, ref):
                 self._write(path, content)
             self._fsync_folder(path.parent)
         except OSError as error:
-            raise RecordError(f"blob {ref} must be written to {str(self._folder)!r}, but got {error}.") from error
-        self._probe("blob.durable")
+            # Room that only fsync misses is another matter: what was written before may be gone, too.
+            kind = NoRoomError if error.errno in NO_ROOM and not self._failed else RecordError
+            raise kind(f"blob {ref} must be written to {str(self._folder)!r}, but got {error}.") from error
+        reached("blob.durable")
         return ref
 
     def get(self, ref: Ref) -> bytes:
@@ -113,12 +110,21 @@ class FileBlobs:
         """Whether a file stands under the ref; its content is checked by :meth:`get`."""
         return is_ref(ref) and self._path(ref).is_file()
 
+    def refs(self) -> Iterator[Ref]:
+        """Refs of all blobs that are here, whole or not."""
+        for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+            if is_ref(ref := path.parent.name + path.name):
+                yield Ref(ref)
+
     def sweep(self, older_than_s: float = STALE_S) -> int:
         """Remove what killed processes left half written; returns how many files."""
-        stale = [path for path in self._drafts.glob("*") if path.stat().st_mtime < time.time() - older_than_s]
-        for path in stale:
-            path.unlink(missing_ok=True)
-        return len(stale)
+        swept = 0
+        for path in self._drafts.glob("*"):
+            with contextlib.suppress(OSError):  # somebody else may sweep, too
+                if path.stat().st_mtime < time.time() - older_than_s:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def _path(self, ref: Ref) -> Path:
         if not is_ref(ref):
@@ -141,13 +147,13 @@ class FileBlobs:
                 file.write(content)
                 file.flush()
                 self._fsync(file.fileno())
-            self._probe("blob.written")
+            reached("blob.written")
             draft.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
             raise
-        self._probe("blob.renamed")
+        reached("blob.renamed")
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder and its entry in the parent durable, once per object."""

@@ -1,16 +1,33 @@
 """``fsck``: is the record what it promises to be?
 
 Every event of every campaign is read once and shown to every check; then the stored tables are held against a replay.
-I10 and I11 need a labeler's own count and a clock, and are checked by tests.
+
+=====  =====================================================================================
+I1     :class:`MoneyCheck` from the events, :func:`unbalanced` from the ledger's rows
+I2     the same
+I3     :class:`MoneyCheck`, after every event
+I4     :class:`AcknowledgedCheck`, given what clients saw
+I5     :class:`MoneyCheck`, and the key of the ledger's rows
+I6     :class:`HoldoutCheck`
+I7     :class:`BlobCheck`
+I8     :class:`LeaseCheck`, and :class:`NumberCheck` for epochs
+I9     the chain of digests on reading, :class:`NumberCheck`, :func:`differing_rows`
+I10    :class:`InvoiceCheck`, given the labeler's own invoices
+I11    needs a clock: tests check that campaigns come to their end
+=====  =====================================================================================
+
+Snapshots are held against the replay by a check of whoever knows their words, among ``more``.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dataeff_al.blobs import Blobs
+from dataeff_al.digests import Ref
 from dataeff_al.errors import CorruptError, RecordError
 from dataeff_al.stores.checks.content import AcknowledgedCheck, BlobCheck, HoldoutCheck
+from dataeff_al.stores.checks.invoices import InvoiceCheck
 from dataeff_al.stores.checks.money import MoneyCheck
 from dataeff_al.stores.checks.order import LeaseCheck, LifeCheck, NumberCheck
 from dataeff_al.stores.checks.protocol import Check, Violation, violation
@@ -30,14 +47,23 @@ class Inspected(Store, Protocol):
         """Make the projected tables anew from the events."""
 
 
+@runtime_checkable
+class Listed(Protocol):
+    """Blobs that can be listed."""
+
+    def refs(self) -> Iterable[Ref]:
+        """Refs of all blobs that are there."""
+
+
 @dataclass(frozen=True)
 class FsckReport:
-    """What was looked at and what was found; ``ok`` when nothing is wrong."""
+    """What was looked at and what was found; ``ok`` when nothing is wrong. ``notes``: what is worth knowing."""
 
     campaigns: int
     events: int
     blobs: int
     violations: tuple[Violation, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -46,23 +72,49 @@ class FsckReport:
 
     def __str__(self) -> str:
         seen = f"{self.campaigns} campaigns, {self.events} events, {self.blobs} blobs"
-        return "\n".join([f"{seen}: {len(self.violations)} violations", *map(str, self.violations)])
+        return "\n".join([*self.notes, f"{seen}: {len(self.violations)} violations", *map(str, self.violations)])
 
 
-def fsck(store: Inspected, blobs: Blobs, acknowledged: Mapping[str, Collection[str]] | None = None) -> FsckReport:
+def no_more(_: str) -> Sequence[Check]:
+    """No further checks."""
+    return ()
+
+
+def fsck(
+    store: Inspected,
+    blobs: Blobs,
+    acknowledged: Mapping[str, Collection[str]] | None = None,
+    invoices: Mapping[str, int] | None = None,
+    more: Callable[[str], Sequence[Check]] = no_more,
+) -> FsckReport:
     """Check the invariants of every campaign.
 
-    ``acknowledged`` names, by campaign, attempts whose label a client saw accepted (I4).
+    Args:
+        store: the record.
+        blobs: its blobs.
+        acknowledged: by campaign, attempts whose label a client saw accepted (I4).
+        invoices: how often the labeler says that it was paid, by attempt (I10).
+        more: further checks for a campaign.
     """
-    blob_check = BlobCheck(blobs)
+    blob_check, invoice_check = BlobCheck(blobs), InvoiceCheck(invoices or {})
     events = 0
     found: list[Violation] = []
     campaigns = store.campaigns()
     for campaign in campaigns:
-        inspection = _Inspection(campaign, blob_check, set((acknowledged or {}).get(campaign, ())))
+        checks: list[Check] = [blob_check, invoice_check, *more(campaign)]
+        inspection = _Inspection(campaign, checks, set((acknowledged or {}).get(campaign, ())))
         found.extend(inspection.run(store))
         events += inspection.n
-    return FsckReport(len(campaigns), events, len(blob_check.seen), tuple(found))
+    found.extend(invoice_check.unbooked())
+    return FsckReport(len(campaigns), events, len(blob_check.seen), tuple(found), _unnamed(blobs, blob_check))
+
+
+def _unnamed(blobs: Blobs, seen: BlobCheck) -> tuple[str, ...]:
+    """Blobs that no event names are no fault: tasks, results of steps, answers that ended as failures, killed puts."""
+    if not isinstance(blobs, Listed):
+        return ()
+    count = sum(ref not in seen.seen for ref in blobs.refs())
+    return (f"{count} blobs are named by no event",) if count else ()
 
 
 @dataclass
@@ -70,7 +122,7 @@ class _Inspection:
     """One campaign's checks over one pass of its log."""
 
     campaign: str
-    blob_check: BlobCheck
+    more: Sequence[Check]
     acknowledged: set[str]
     n: int = 0
     money: MoneyCheck = field(default_factory=MoneyCheck)
@@ -78,8 +130,8 @@ class _Inspection:
 
     def run(self, store: Inspected) -> Iterator[Violation]:
         acknowledged = AcknowledgedCheck(self.acknowledged)
-        checks: list[Check] = [NumberCheck(), LeaseCheck(), LifeCheck(), HoldoutCheck(), self.money, self.blob_check]
-        checks.append(acknowledged)
+        checks: list[Check] = [NumberCheck(), LeaseCheck(), LifeCheck(), HoldoutCheck(), self.money, acknowledged]
+        checks.extend(self.more)
         try:
             for stored in store.read(self.campaign):
                 self.n += 1

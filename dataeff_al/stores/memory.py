@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dataeff_al.errors import LockedError, NotFoundError, RecordError
+from dataeff_al.errors import ConflictError, LockedError, NotFoundError, RecordError
 from dataeff_al.events import Event, to_json
 from dataeff_al.stores.chain import check_body, check_campaign, check_end, check_epoch, repeated
 from dataeff_al.stores.projections import Row
-from dataeff_al.stores.protocol import Committed, RequestKey, StoredEvent
+from dataeff_al.stores.protocol import About, Committed, Mark, RequestKey, Snapshot, StoredEvent
 from dataeff_al.stores.tables import Tables
 
 LOCKED = "another process is running this campaign folder"
@@ -24,6 +24,7 @@ class MemoryRecord:
     logs: dict[str, list[StoredEvent]] = field(default_factory=dict)
     requests: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     tables: Tables = field(default_factory=Tables)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -47,7 +48,13 @@ class MemoryStore:
         return self._epoch
 
     def append(
-        self, campaign: str, events: Sequence[Event], expected_n: int, epoch: int, request: RequestKey | None = None
+        self,
+        campaign: str,
+        events: Sequence[Event],
+        expected_n: int,
+        epoch: int,
+        request: RequestKey | None = None,
+        marks: Sequence[Mark] = (),
     ) -> Committed:
         """Write events and their rows; see :class:`~dataeff_al.stores.protocol.Store`."""
         record = self._record
@@ -58,11 +65,12 @@ class MemoryStore:
             if request and (campaign, request.id) in record.requests:
                 return repeated(request, *record.requests[campaign, request.id])
             check_end(campaign, events, expected_n, len(record.logs.get(campaign, ())))
+            self._check_new(campaign, marks)
             added = self._placed(campaign, events, expected_n, epoch)
             record.tables.add(added)
             record.logs.setdefault(campaign, []).extend(added)
-            if request:
-                record.requests[campaign, request.id] = (request.digest, expected_n + len(added))
+            for mark in (*marks, *([Mark(request, expected_n + len(added))] if request else [])):
+                record.requests[campaign, mark.request.id] = (mark.request.digest, mark.n)
             return Committed(n=expected_n + len(added))
 
     def committed(self, campaign: str, request: RequestKey) -> Committed | None:
@@ -83,6 +91,36 @@ class MemoryStore:
         with self._record.lock:
             return list(self._record.logs)
 
+    def about(self, campaign: str) -> About:
+        """A campaign at a glance. Raises NotFoundError."""
+        rows = self.rows("campaigns", campaign)
+        if not rows:
+            raise NotFoundError(f"a campaign must have been created, but got {campaign!r}.")
+        return About(rows[0]["created_at"], rows[0]["state"])
+
+    def keep(self, campaign: str, snapshot: Snapshot, epoch: int, onto: int = 0) -> None:
+        """Put a snapshot in the place of the one before. Raises ConflictError."""
+        record = self._record
+        with record.lock:
+            self._check_open()
+            check_epoch(epoch, record.epoch)
+            if not 0 < snapshot.n <= len(record.logs.get(campaign, ())):
+                said = f"a snapshot of campaign {campaign!r} must stand at one of its events, but got {snapshot.n!r}."
+                raise ConflictError(said)
+            known = record.snapshots.get(campaign)
+            standing = known.n if known else None
+            if onto and standing != onto:
+                said = f"the snapshot of campaign {campaign!r} must stand at {onto}, but got {standing!r}."
+                raise ConflictError(said)
+            blocks = {**known.blocks, **snapshot.blocks} if known and onto else dict(snapshot.blocks)
+            record.snapshots[campaign] = Snapshot(snapshot.n, snapshot.head, blocks)
+
+    def snapshot(self, campaign: str, *, whole: bool = True) -> Snapshot | None:
+        """The newest snapshot, or None."""
+        with self._record.lock:
+            found = self._record.snapshots.get(campaign)
+        return found if found is None or whole else Snapshot(found.n, found.head)
+
     def rows(self, table: str, campaign: str) -> list[Row]:
         """Rows of a projected table, ordered by key."""
         with self._record.lock:
@@ -102,6 +140,12 @@ class MemoryStore:
         with self._record.lock:
             if not self._closed:
                 self._closed, self._record.held = True, False
+
+    def _check_new(self, campaign: str, marks: Sequence[Mark]) -> None:
+        names = [mark.request.id for mark in marks]
+        taken = [name for name in names if (campaign, name) in self._record.requests or names.count(name) > 1]
+        if taken:
+            raise ConflictError(f"requests that share a transaction must be new, but got {taken[0]!r} again.")
 
     def _check_open(self) -> None:
         if self._closed:

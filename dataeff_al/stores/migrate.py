@@ -1,13 +1,16 @@
 """Bring a database to the newest schema with Alembic, inside the caller's transaction."""
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, inspect, text
 
 import dataeff_al.stores.migrations as history
 from dataeff_al.errors import RecordError
-from dataeff_al.stores.schema import HEAD
+from dataeff_al.stores.schema import HEAD, READABLE
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _VERSION = "alembic_version"
 
@@ -30,6 +33,9 @@ def upgrade(connection: Connection) -> None:
     found = current(connection)
     if found == HEAD:
         return
+    from alembic import command  # takes as long as all of the rest, and most records are of the newest schema
+    from alembic.script import ScriptDirectory
+
     config = _config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
@@ -38,19 +44,24 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(config, HEAD)
 
 
-def check(connection: Connection) -> None:
-    """Raises RecordError when the schema is not the newest, for whoever only reads."""
+def check(connection: Connection) -> str:
+    """The revision, for whoever only reads. Raises RecordError for one that this version cannot read."""
     found = current(connection)
-    if found != HEAD:
-        raise RecordError(_too_new(found) if found and found > HEAD else _too_old(found))
+    if found in READABLE:
+        return found
+    raise RecordError(_too_new(found) if found and found > HEAD else _too_old(found))
 
 
-def heads() -> list[str]:
+def heads() -> Sequence[str]:
     """The newest revisions that the migrations define."""
+    from alembic.script import ScriptDirectory
+
     return list(ScriptDirectory.from_config(_config()).get_heads())
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", history.__path__[0].replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -14,8 +14,11 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision of the newest migration."""
+
+READABLE = ("0001", HEAD)
+"""Revisions that can be read as they are: the first lacks nothing but snapshots."""
 
 metadata = MetaData()
 
@@ -123,4 +126,28 @@ blob_refs = Table(
     Column("ref", Text, nullable=False),
     PrimaryKeyConstraint("campaign", "n", "ref"),
     sqlite_with_rowid=False,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("campaign", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("log", Text, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("blocks", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    PrimaryKeyConstraint("campaign"),
+)
+"""What campaigns were after event ``n``: ``log`` is that event's digest, ``blocks`` the digests of the blocks by name,
+``digest`` seals the row. Nothing is lost with it: see :mod:`dataeff_al.stores.snapshots`."""
+
+snapshot_blocks = Table(
+    "snapshot_blocks",
+    metadata,
+    Column("campaign", Text, nullable=False),
+    Column("block", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("campaign", "block"),
 )

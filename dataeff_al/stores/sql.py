@@ -7,22 +7,24 @@ later controllers, writes events and their rows, and is on the disk before it re
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dataeff_al.errors import CorruptError, NotFoundError
-from dataeff_al.events import Event, from_json, to_json
-from dataeff_al.stores import migrate, statements
+from dataeff_al.errors import ConflictError, CorruptError, NotFoundError, RecordError
+from dataeff_al.events import Event, account_of, from_json, to_json
+from dataeff_al.failpoints import reached
+from dataeff_al.stores import migrate, snapshots, statements
 from dataeff_al.stores.backend import connect
-from dataeff_al.stores.blobs import Probe, no_probe
+from dataeff_al.stores.batches import batched
 from dataeff_al.stores.chain import check_body, check_campaign, check_end, check_epoch, link, repeated
-from dataeff_al.stores.projections import KEYS, Row, changes
-from dataeff_al.stores.protocol import Committed, RequestKey, StoredEvent
-from dataeff_al.stores.schema import metadata
+from dataeff_al.stores.projections import KEYS, Change, Insert, QueryFacts, Row, changes
+from dataeff_al.stores.protocol import About, Committed, Mark, RequestKey, Snapshot, StoredEvent
+from dataeff_al.stores.schema import HEAD, metadata
 from dataeff_al.stores.session import Session
-from dataeff_al.stores.tables import Tables
+from dataeff_al.stores.tables import Tables, unknown_query
 
 
 class SqlStore:
@@ -34,17 +36,14 @@ class SqlStore:
         url: where the record lies; a SQLite file and its folder are made when they do not exist.
         writer: False for :meth:`open_reader`.
         clock: seconds since the epoch.
-        probe: called at ``append.begin``, ``append.written`` and ``append.committed``.
 
     Raises LockedError, CorruptError, RecordError.
     """
 
-    def __init__(
-        self, url: str, *, writer: bool = True, clock: Callable[[], float] = time.time, probe: Probe = no_probe
-    ) -> None:
+    def __init__(self, url: str, *, writer: bool = True, clock: Callable[[], float] = time.time) -> None:
         self._session = Session(connect(url, writer), writer)
         self._clock = clock
-        self._probe = probe
+        self._has_snapshots = True
         try:
             self._epoch = self._start() if writer else self._look()
         except BaseException:
@@ -62,28 +61,25 @@ class SqlStore:
         return self._epoch
 
     def append(
-        self, campaign: str, events: Sequence[Event], expected_n: int, epoch: int, request: RequestKey | None = None
+        self,
+        campaign: str,
+        events: Sequence[Event],
+        expected_n: int,
+        epoch: int,
+        request: RequestKey | None = None,
+        marks: Sequence[Mark] = (),
     ) -> Committed:
         """Write events and their rows; see :class:`~dataeff_al.stores.protocol.Store`."""
         check_campaign(campaign)
-        self._probe("append.begin")
-        with self._session.writing() as connection:
-            check_epoch(epoch, statements.newest_epoch(connection))
-            if request and (found := statements.answered(connection, campaign, request.id)):
-                return repeated(request, *found)
-            end, digest = statements.end(connection, campaign)
-            check_end(campaign, events, expected_n, end)
-            self._write(connection, campaign, events, end, digest)
-            if request:
-                statements.add_request(connection, campaign, request, end + len(events))
-            self._probe("append.written")
-        self._probe("append.committed")
-        return Committed(n=end + len(events))
+        draft = Draft(campaign, events, expected_n, epoch, self._clock())
+        reached("append.begin")
+        done = self._session.write(lambda connection: _append(connection, draft, request, marks))
+        reached("append.committed")
+        return done
 
     def committed(self, campaign: str, request: RequestKey) -> Committed | None:
         """What was answered to a request before, or None. Raises ConflictError."""
-        with self._session.reading() as connection:
-            found = statements.answered(connection, campaign, request.id)
+        found = self._session.read(lambda connection: statements.answered(connection, campaign, request.id))
         return repeated(request, *found) if found else None
 
     def read(self, campaign: str, after: int = 0) -> Iterator[StoredEvent]:
@@ -91,23 +87,45 @@ class SqlStore:
 
         Raises NotFoundError at once, CorruptError on the way.
         """
-        with self._session.reading() as connection:
-            end, _ = statements.end(connection, campaign)
+        end, _ = self._session.read(lambda connection: statements.end(connection, campaign))
         if end == 0:
             raise NotFoundError(f"a campaign must have been created, but got {campaign!r}.")
         return self._events(campaign, max(after, 0))
 
     def campaigns(self) -> Sequence[str]:
         """Ids of all campaigns in order of creation."""
-        with self._session.reading() as connection:
-            return statements.campaigns(connection)
+        return self._session.read(statements.campaigns)
+
+    def about(self, campaign: str) -> About:
+        """A campaign at a glance. Raises NotFoundError."""
+        found = self._session.read(lambda connection: statements.about(connection, campaign))
+        if found is None:
+            raise NotFoundError(f"a campaign must have been created, but got {campaign!r}.")
+        return About(*found)
+
+    def keep(self, campaign: str, snapshot: Snapshot, epoch: int, onto: int = 0) -> None:
+        """Put a snapshot in the place of the one before. Raises ConflictError."""
+
+        def write(connection: Connection) -> None:
+            check_epoch(epoch, statements.newest_epoch(connection))
+            snapshots.keep(connection, campaign, snapshot, epoch, onto)
+            reached("snapshot.written")
+
+        reached("snapshot.before")
+        self._session.write(write)
+        reached("snapshot.after")
+
+    def snapshot(self, campaign: str, *, whole: bool = True) -> Snapshot | None:
+        """The newest snapshot, or None."""
+        if not self._has_snapshots:
+            return None
+        return self._session.read(lambda connection: snapshots.recalled(connection, campaign, whole=whole))
 
     def rows(self, table: str, campaign: str) -> list[Row]:
         """Rows of a projected table, ordered by key."""
         columns = metadata.tables[table]
-        with self._session.reading() as connection:
-            found = connection.execute(select(columns).where(columns.c.campaign == campaign)).mappings()
-            rows = [dict(row) for row in found]
+        wanted = select(columns).where(columns.c.campaign == campaign)
+        rows = self._session.read(lambda connection: [dict(row) for row in connection.execute(wanted).mappings()])
         return sorted(rows, key=lambda row: tuple(row[column] for column in KEYS[table]))
 
     def rebuild_projections(self) -> None:
@@ -116,57 +134,112 @@ class SqlStore:
         campaigns = self.campaigns()
         for campaign in campaigns:
             tables.add(self._events(campaign, 0))
-        with self._session.writing() as connection:
+
+        def write(connection: Connection) -> None:
             check_epoch(self._epoch, statements.newest_epoch(connection))
             for table in KEYS:
                 connection.execute(metadata.tables[table].delete())
                 for campaign in campaigns:
                     statements.add_rows(connection, table, tables.rows(table, campaign))
 
+        self._session.write(write)
+
     def close(self) -> None:
         """Let go of the connection and the lock; harmless when repeated."""
         self._session.close()
 
     def _start(self) -> int:
-        with self._session.writing() as connection:
-            self._session.check(connection)
-            migrate.upgrade(connection)
-            return statements.take_epoch(connection)
+        reached("open.locked")
+        epoch = self._session.write(self._take_over)
+        reached("open.fenced")
+        return epoch
+
+    def _take_over(self, connection: Connection) -> int:
+        self._session.check(connection)
+        migrate.upgrade(connection)
+        reached("open.migrated")
+        return statements.take_epoch(connection)
 
     def _look(self) -> int:
-        with self._session.reading() as connection:
-            migrate.check(connection)
+        self._has_snapshots = self._session.read(migrate.check) == HEAD
         return 0
-
-    def _write(self, connection: Connection, campaign: str, events: Sequence[Event], end: int, digest: str) -> None:
-        at = self._clock()
-        rows: list[dict[str, Any]] = []
-        for n, event in enumerate(events, start=end + 1):
-            body = to_json(event)
-            check_body(campaign, body)
-            digest = link(digest, campaign, n, self._epoch, at, body)
-            place = {"campaign": campaign, "n": n, "epoch": self._epoch, "at": at}
-            rows.append({**place, "kind": event.kind, "body": body, "digest": digest})
-        statements.add_rows(connection, "events", rows)
-        for n, event in enumerate(events, start=end + 1):
-            stored = StoredEvent(campaign, n, self._epoch, at, event)
-            for change in changes(stored, lambda query: statements.facts(connection, campaign, query)):
-                statements.make(connection, change)
 
     def _events(self, campaign: str, after: int) -> Iterator[StoredEvent]:
         """Page by page, so that no reader holds up the writer."""
-        with self._session.reading() as connection:
-            digest = statements.digest_at(connection, campaign, after) if after else ""
+        digest = self._session.read(lambda connection: statements.digest_at(connection, campaign, after))
         n = after
         while True:
-            with self._session.reading() as connection:
-                page = statements.page(connection, campaign, n)
+            page = self._session.read(partial(statements.page, campaign=campaign, after=n))
             for row in page:
                 n += 1
                 digest = _checked(campaign, n, digest, row)
                 yield StoredEvent(campaign, n, row.epoch, row.at, _parsed(campaign, n, row.body))
             if len(page) < statements.PAGE:
                 return
+
+
+class Draft:
+    """Events on their way into the log; written again after a lost connection, they are the same to the last digit."""
+
+    def __init__(self, campaign: str, events: Sequence[Event], after: int, epoch: int, at: float) -> None:
+        self.campaign, self.events, self.after, self.epoch, self.at = campaign, events, after, epoch, at
+        self.end = after + len(events)
+        self._last, self._tried = "", False
+
+    def write(self, connection: Connection, digest: str) -> None:
+        """Write the events, which follow one with this digest, and what follows from them."""
+        rows: list[dict[str, Any]] = []
+        for n, event in enumerate(self.events, start=self.after + 1):
+            body = to_json(event)
+            check_body(self.campaign, body)
+            digest = self._last = link(digest, self.campaign, n, self.epoch, self.at, body)
+            place = {"campaign": self.campaign, "n": n, "epoch": self.epoch, "at": self.at}
+            rows.append({**place, "kind": event.kind, "body": body, "digest": digest})
+        statements.add_rows(connection, "events", rows)
+        for batch in batched(self._changes(connection)):
+            statements.make(connection, batch)
+
+    def _changes(self, connection: Connection) -> Iterator[Change]:
+        named = {name for event in self.events if (name := getattr(event, "query", None))}
+        facts = statements.facts(connection, self.campaign, sorted(named))
+        for n, event in enumerate(self.events, start=self.after + 1):
+            found = changes(StoredEvent(self.campaign, n, self.epoch, self.at, event), partial(_fact, facts, self))
+            facts |= {row["query"]: QueryFacts(row["max_cost"], account_of(row["purpose"])) for row in _proposed(found)}
+            yield from found
+
+    def is_written(self, connection: Connection, marks: Sequence[Mark]) -> bool:
+        """Whether an earlier try, whose outcome was never heard of, has reached the log."""
+        tried, self._tried = self._tried, True
+        if tried and not self.events and marks:
+            return statements.answered(connection, self.campaign, marks[0].request.id) is not None
+        return self._last != "" and statements.digest_at(connection, self.campaign, self.end) == self._last
+
+
+def _fact(facts: Mapping[str, QueryFacts], draft: Draft, query: str) -> QueryFacts:
+    if query not in facts:
+        raise RecordError(unknown_query(draft.campaign, query))
+    return facts[query]
+
+
+def _proposed(found: Iterable[Change]) -> list[Row]:
+    """Rows of new queries, which later events of the same draft may name."""
+    return [row for each in found if isinstance(each, Insert) and each.table == "queries" for row in each.rows]
+
+
+def _append(connection: Connection, draft: Draft, request: RequestKey | None, marks: Sequence[Mark]) -> Committed:
+    check_epoch(draft.epoch, statements.newest_epoch(connection))
+    if draft.is_written(connection, marks):
+        return Committed(n=draft.end)
+    if request and (found := statements.answered(connection, draft.campaign, request.id)):
+        return repeated(request, *found)
+    if marks and (old := statements.first_known(connection, draft.campaign, [mark.request.id for mark in marks])):
+        raise ConflictError(f"requests that share a transaction must be new, but got {old!r} again.")
+    end, digest = statements.end(connection, draft.campaign)
+    check_end(draft.campaign, draft.events, draft.after, end)
+    draft.write(connection, digest)
+    statements.add_requests(connection, draft.campaign, [*marks, *([Mark(request, draft.end)] if request else [])])
+    reached("append.written")
+    return Committed(n=draft.end)
 
 
 def _checked(campaign: str, n: int, previous: str, row: Any) -> str:

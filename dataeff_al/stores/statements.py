@@ -6,13 +6,12 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Insert, Select, Update, bindparam, insert, select, update
 
-from dataeff_al.errors import RecordError
 from dataeff_al.events import account_of
-from dataeff_al.stores import projections
-from dataeff_al.stores.projections import Change, QueryFacts
-from dataeff_al.stores.protocol import RequestKey
+from dataeff_al.stores.batches import Batch, merged_rows, updates
+from dataeff_al.stores.projections import QueryFacts
+from dataeff_al.stores.protocol import Mark
+from dataeff_al.stores.schema import campaigns as projected
 from dataeff_al.stores.schema import events, meta, metadata, queries, requests
-from dataeff_al.stores.tables import unknown_query
 
 PAGE = 2000
 
@@ -34,8 +33,14 @@ _CAMPAIGNS: Select[Any] = select(events.c.campaign).where(events.c.n == 1).order
 _REQUEST: Select[Any] = select(requests.c.digest, requests.c.n).where(
     requests.c.campaign == _CAMPAIGN, requests.c.request == bindparam("the_request")
 )
-_FACTS: Select[Any] = select(queries.c.max_cost, queries.c.purpose).where(
-    queries.c.campaign == _CAMPAIGN, queries.c.query == bindparam("the_query")
+_ABOUT: Select[Any] = select(projected.c.created_at, projected.c.state).where(projected.c.campaign == _CAMPAIGN)
+_KNOWN: Select[Any] = (
+    select(requests.c.request)
+    .where(requests.c.campaign == _CAMPAIGN, requests.c.request.in_(bindparam("the_requests", expanding=True)))
+    .limit(1)
+)
+_FACTS: Select[Any] = select(queries.c.query, queries.c.max_cost, queries.c.purpose).where(
+    queries.c.campaign == _CAMPAIGN, queries.c.query.in_(bindparam("the_queries", expanding=True))
 )
 
 
@@ -57,10 +62,15 @@ def answered(connection: Connection, campaign: str, request: str) -> tuple[str, 
     return (row.digest, row.n) if row else None
 
 
-def add_request(connection: Connection, campaign: str, request: RequestKey, n: int) -> None:
-    """Keep that a request was committed."""
-    row = {"campaign": campaign, "request": request.id, "digest": request.digest, "n": n}
-    connection.execute(insert(requests), row)
+def first_known(connection: Connection, campaign: str, names: Sequence[str]) -> str | None:
+    """The id of a request that was committed before, or None when all are new."""
+    return connection.execute(_KNOWN, {"the_campaign": campaign, "the_requests": names}).scalar_one_or_none()
+
+
+def add_requests(connection: Connection, campaign: str, marks: Sequence[Mark]) -> None:
+    """Keep that requests were committed."""
+    rows = [{"campaign": campaign, "request": m.request.id, "digest": m.request.digest, "n": m.n} for m in marks]
+    add_rows(connection, "requests", rows)
 
 
 def end(connection: Connection, campaign: str) -> tuple[int, str]:
@@ -84,12 +94,18 @@ def campaigns(connection: Connection) -> list[str]:
     return list(connection.execute(_CAMPAIGNS).scalars())
 
 
-def facts(connection: Connection, campaign: str, query: str) -> QueryFacts:
-    """What a query may cost, and who pays. Raises RecordError for one that was never proposed."""
-    row = connection.execute(_FACTS, {"the_campaign": campaign, "the_query": query}).one_or_none()
-    if row is None:
-        raise RecordError(unknown_query(campaign, query))
-    return QueryFacts(row.max_cost, account_of(row.purpose))
+def about(connection: Connection, campaign: str) -> tuple[float, str] | None:
+    """When a campaign was created, and its status."""
+    row = connection.execute(_ABOUT, {"the_campaign": campaign}).one_or_none()
+    return (row.created_at, row.state) if row else None
+
+
+def facts(connection: Connection, campaign: str, names: Sequence[str]) -> dict[str, QueryFacts]:
+    """What queries may cost, and who pays; those that were never proposed are left out."""
+    if not names:
+        return {}
+    rows = connection.execute(_FACTS, {"the_campaign": campaign, "the_queries": names})
+    return {row.query: QueryFacts(row.max_cost, account_of(row.purpose)) for row in rows}
 
 
 def add_rows(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -98,15 +114,18 @@ def add_rows(connection: Connection, table: str, rows: Sequence[Mapping[str, Any
         connection.execute(_insert(table), [dict(row) for row in rows])
 
 
-def make(connection: Connection, change: Change) -> None:
-    """Make a change of a projected table."""
-    if isinstance(change, projections.Insert):
-        add_rows(connection, change.table, change.rows)
+def make(connection: Connection, batch: Batch) -> None:
+    """Make changes of one shape; see :mod:`~dataeff_al.stores.batches`."""
+    add_rows(connection, batch[0].table, merged_rows(batch))
+    found = updates(batch)
+    if not found:
         return
-    where = {f"where_{column}": wanted for column, wanted in change.where.items()}
-    several = frozenset(column for column, wanted in change.where.items() if isinstance(wanted, tuple))
+    first = found[0]
+    several = frozenset(column for column, wanted in first.where.items() if isinstance(wanted, tuple))
+    values = [{**{f"where_{column}": wanted for column, wanted in each.where.items()}, **each.values} for each in found]
+    # One is not handed over as a list: that would forbid a list of wanted values within it.
     connection.execute(
-        _update(change.table, tuple(change.where), several, tuple(change.values)), {**where, **change.values}
+        _update(first.table, tuple(first.where), several, tuple(first.values)), values if len(found) > 1 else values[0]
     )
 
 

@@ -18,7 +18,7 @@ from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import ConflictError, LockedError, NotFoundError, RecordError
 from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import Inspected, fsck
-from dataeff_al.stores.protocol import Committed, RequestKey, StoredEvent
+from dataeff_al.stores.protocol import Committed, Mark, RequestKey, StoredEvent
 from dataeff_al.testing.logs import Story, told_story
 
 Open = Callable[[], Inspected]
@@ -153,6 +153,26 @@ def a_request_is_done_once(open_store: Open) -> None:
     store.close()
 
 
+def requests_share_a_transaction(open_store: Open) -> None:
+    """Each is known by where the log ends for it; when one was answered before, nothing of them is written."""
+    store = open_store()
+    append_all(store, "c", Story().begin())
+    one, two = Mark(RequestKey("r1", "x"), 3), Mark(RequestKey("r2", "y"), 4)
+    events: list[ev.Event] = [ev.Paused(cause="user", reason="lunch"), ev.Resumed()]
+    store.append("c", events, 2, store.epoch, marks=[one, two])
+    for mark in (one, two):
+        found = store.committed("c", mark.request)
+        assert found == Committed(mark.n, replayed=True), "a request must be known by the end of its own events."
+    new = Mark(RequestKey("r3", "z"), 5)
+    shared = partial(store.append, "c", events[:1], 4, store.epoch, marks=[new, two])
+    _refused(ConflictError, "a transaction with a request that was answered before", shared)
+    assert len(_log(store)) == 4, "a refused transaction must write no event."
+    assert store.committed("c", new.request) is None, "a refused transaction must keep no request."
+    assert store.append("c", [], 4, store.epoch, marks=[new]).n == 4, "requests may lead to no event."
+    assert store.committed("c", new.request) is not None, "and are kept."
+    store.close()
+
+
 def a_stale_epoch_writes_nothing(open_store: Open) -> None:
     """Each opening takes a higher epoch, and only the newest writes."""
     store = open_store()
@@ -207,6 +227,7 @@ STORE_CHECKS: tuple[Callable[[Open], None], ...] = (
     an_append_is_all_or_nothing,
     a_reservation_is_released_once,
     a_request_is_done_once,
+    requests_share_a_transaction,
     a_stale_epoch_writes_nothing,
     a_second_opener_is_refused,
     reopening_keeps_everything,

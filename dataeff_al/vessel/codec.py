@@ -1,11 +1,15 @@
-"""Between vessel masks and the class-probability tensors that networks eat."""
+"""Between vessel masks and the class-probability tensors that networks eat.
+
+Torch is imported when the first tensor is made: who only reads masks, as labelers do, starts without it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dataeff_al.digests import digest_arrays
 from dataeff_al.errors import DataError
@@ -13,6 +17,9 @@ from dataeff_al.samples.types import Invalid, Sample, SampleId, TensorSpec
 from dataeff_al.vessel.cleanup import clean
 from dataeff_al.vessel.tissues import TISSUES
 from dataeff_al.vessel.validity import Gate
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MaskCodec:
@@ -37,6 +44,8 @@ class MaskCodec:
 
     def soften(self, samples: Sequence[Sample]) -> Tensor:
         """``(n, 7, h, w)`` float32, one-hot. Raises DataError when a mask has another shape or an unknown code."""
+        import torch
+
         masks = [sample.fields["mask"] for sample in samples]
         for mask in masks:
             if mask.shape != self._shape or mask.max() >= len(TISSUES):
@@ -47,7 +56,7 @@ class MaskCodec:
 
     def harden(self, x: Tensor) -> Sequence[Sample | Invalid]:
         """Most probable class at each pixel, cleaned and checked; ``x`` ``(n, 7, h, w)``."""
-        values = x.detach().to(torch.float32).cpu().numpy()
+        values = x.detach().float().cpu().numpy()
         return [self._harden(one) for one in values]
 
     def _harden(self, probabilities: np.ndarray) -> Sample | Invalid:

@@ -7,7 +7,7 @@ Eliminating it turns it into ``[R | R^-T rest]`` with ``D = R^T R``.
 import numpy as np
 
 from labelers.fem_stress.compiled import inlined, kernel
-from labelers.fem_stress.simd import load, splat, sqrt, store
+from labelers.fem_stress.simd import load, splat, sqrt, store, stream
 
 
 @inlined
@@ -150,27 +150,83 @@ def subtract_product(
 
 
 @kernel
+def _pivot_pair(m: np.ndarray, at: int, ld: int, i: int, columns: int) -> None:
+    """Factor rows i and i + 1, from which all rows above are subtracted already."""
+    first, second = at + i * ld, at + (i + 1) * ld
+    pivot = sqrt(load(m, first + i))
+    inverse = splat(1.0) / pivot
+    cross = load(m, first + i + 1) * inverse
+    pivot2 = sqrt(load(m, second + i + 1) - cross * cross)
+    inverse2 = splat(1.0) / pivot2
+    store(m, first + i, pivot)
+    store(m, first + i + 1, cross)
+    store(m, second + i + 1, pivot2)
+    for c in range(i + 2, columns):
+        top = load(m, first + c) * inverse
+        store(m, first + c, top)
+        store(m, second + c, (load(m, second + c) - cross * top) * inverse2)
+
+
+@kernel
+def _pivot_four(m: np.ndarray, at: int, ld: int, i: int, columns: int) -> None:
+    """Factor rows i to i + 3, from which all rows above are subtracted already; the strip is passed over once."""
+    r0, r1, r2, r3 = at + i * ld, at + (i + 1) * ld, at + (i + 2) * ld, at + (i + 3) * ld
+    p0 = sqrt(load(m, r0 + i))
+    i0 = splat(1.0) / p0
+    a01, a02, a03 = load(m, r0 + i + 1) * i0, load(m, r0 + i + 2) * i0, load(m, r0 + i + 3) * i0
+    p1 = sqrt(load(m, r1 + i + 1) - a01 * a01)
+    i1 = splat(1.0) / p1
+    a12, a13 = (load(m, r1 + i + 2) - a01 * a02) * i1, (load(m, r1 + i + 3) - a01 * a03) * i1
+    p2 = sqrt(load(m, r2 + i + 2) - a02 * a02 - a12 * a12)
+    i2 = splat(1.0) / p2
+    a23 = (load(m, r2 + i + 3) - a02 * a03 - a12 * a13) * i2
+    p3 = sqrt(load(m, r3 + i + 3) - a03 * a03 - a13 * a13 - a23 * a23)
+    i3 = splat(1.0) / p3
+    store(m, r0 + i, p0)
+    store(m, r0 + i + 1, a01)
+    store(m, r0 + i + 2, a02)
+    store(m, r0 + i + 3, a03)
+    store(m, r1 + i + 1, p1)
+    store(m, r1 + i + 2, a12)
+    store(m, r1 + i + 3, a13)
+    store(m, r2 + i + 2, p2)
+    store(m, r2 + i + 3, a23)
+    store(m, r3 + i + 3, p3)
+    for c in range(i + 4, columns):
+        x0 = load(m, r0 + c) * i0
+        x1 = (load(m, r1 + c) - a01 * x0) * i1
+        x2 = (load(m, r2 + c) - a02 * x0 - a12 * x1) * i2
+        x3 = (load(m, r3 + c) - a03 * x0 - a13 * x1 - a23 * x2) * i3
+        store(m, r0 + c, x0)
+        store(m, r1 + c, x1)
+        store(m, r2 + c, x2)
+        store(m, r3 + c, x3)
+
+
+@kernel
 def eliminate(m: np.ndarray, at: int, ld: int, rows: int, columns: int) -> None:
     """Factor the leading ``(rows, rows)`` block in place and apply it to the columns behind it; both even.
 
-    Rows are done in pairs: subtract what the rows above contribute, then the two-row pivot itself.
+    Rows are done in fours: subtract what the rows above contribute, then the four-row pivot itself.
     """
-    for i in range(0, rows, 2):
+    i = 0
+    while i < rows:
+        count = 4 if i + 4 <= rows else 2
         if i:
-            subtract_product(m, at + i * ld + i, ld, m, at + i, ld, m, at + i, ld, i, 2, columns - i, False)
-        first, second = at + i * ld, at + (i + 1) * ld
-        pivot = sqrt(load(m, first + i))
-        inverse = splat(1.0) / pivot
-        cross = load(m, first + i + 1) * inverse
-        pivot2 = sqrt(load(m, second + i + 1) - cross * cross)
-        inverse2 = splat(1.0) / pivot2
-        store(m, first + i, pivot)
-        store(m, first + i + 1, cross)
-        store(m, second + i + 1, pivot2)
-        for c in range(i + 2, columns):
-            top = load(m, first + c) * inverse
-            store(m, first + c, top)
-            store(m, second + c, (load(m, second + c) - cross * top) * inverse2)
+            subtract_product(m, at + i * ld + i, ld, m, at + i, ld, m, at + i, ld, i, count, columns - i, False)
+        if count == 4:
+            _pivot_four(m, at, ld, i, columns)
+        else:
+            _pivot_pair(m, at, ld, i, columns)
+        i += count
+
+
+@kernel
+def move_factor(m: np.ndarray, source: int, target: int, rows: int, columns: int) -> None:
+    """Write a factored block row, without the lower triangle, to where it is kept."""
+    for i in range(rows):
+        for j in range(i, columns):
+            stream(m, target + i * columns + j, load(m, source + i * columns + j))
 
 
 @kernel

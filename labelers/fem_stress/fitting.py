@@ -13,9 +13,12 @@ import numpy as np
 
 from labelers.fem_stress.polar_mesh import node_angles
 
-TIP = 2.0
-"""An inclusion ends in the mesh where it is TIP / (elements across) of its greatest thickness."""
+TIP = 0.5
+"""An inclusion ends in the mesh where it is TIP / (elements across) of its greatest thickness.
+
+More would leave soft tips to the stiff tissue around, less would squeeze elements."""
 RAYS = 1440
+BISECTIONS = 20
 RELAXATION = 0.01
 """Pull towards even spacing, against the pull of the neighbouring line: relaxes over about ten lines."""
 LEAST_GAP = 0.3
@@ -53,9 +56,14 @@ def ray_hits(polygon: np.ndarray, centre: np.ndarray, theta: np.ndarray) -> tupl
     return crosses.sum(axis=1), inner, outer
 
 
-def angular_extent(polygon: np.ndarray, centre: np.ndarray, share: float) -> tuple[float, float] | None:
-    """Angles between which each ray crosses the polygon twice and it is thicker than ``share`` of its thickest."""
-    theta = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+def angular_extent(
+    polygon: np.ndarray, centre: np.ndarray, share: float, start: float = 0.0
+) -> tuple[float, float] | None:
+    """Angles between which each ray crosses the polygon twice and it is thicker than ``share`` of its thickest.
+
+    Rays are counted from ``start``, rad.
+    """
+    theta = start + np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
     hits, inner, outer = ray_hits(polygon, centre, theta)
     thickness = np.where(hits == 2, outer - inner, 0.0)
     if not thickness.any() or np.any(hits > 2):
@@ -64,12 +72,24 @@ def angular_extent(polygon: np.ndarray, centre: np.ndarray, share: float) -> tup
     edges = np.flatnonzero(thick & ~np.roll(thick, 1)), np.flatnonzero(thick & ~np.roll(thick, -1))
     if len(edges[0]) != 1:
         return None
-    start, stop = theta[edges[0][0]], theta[edges[1][0]]
-    return float(start), float(stop if stop > start else stop + 2 * np.pi)
+    least, step = share * float(thickness.max()), theta[1] - theta[0]
+    first = _end(polygon, centre, float(theta[edges[0][0]]), -step, least)
+    last = _end(polygon, centre, float(theta[edges[1][0]]), step, least)
+    return first, last if last > first else last + 2 * np.pi
 
 
-def turned_angles(windows: list[Window], around: int) -> np.ndarray:
-    """Angles ``(2 around,)`` of the lines, turned so that window borders are lines; even between."""
+def _end(polygon: np.ndarray, centre: np.ndarray, angle: float, step: float, least: float) -> float:
+    """The last angle within ``step`` of ``angle`` at which the polygon is thicker than ``least``, by bisection."""
+    for _ in range(BISECTIONS):
+        step /= 2
+        hits, inner, outer = ray_hits(polygon, centre, np.array([angle + step]))
+        if hits[0] == 2 and outer[0] - inner[0] > least:
+            angle += step
+    return angle
+
+
+def turned_places(windows: list[Window], around: int) -> np.ndarray:
+    """Places ``(2 around,)`` of the lines, turned so that window borders are lines; even between."""
     even = node_angles(around)
     anchors = {w.first % (2 * around): w.start for w in windows} | {w.last % (2 * around): w.stop for w in windows}
     if not anchors:
@@ -81,17 +101,16 @@ def turned_angles(windows: list[Window], around: int) -> np.ndarray:
     return np.asarray(even + np.interp(np.arange(count), wrapped, np.tile(shift, 3)))
 
 
-def place(polygons: list[np.ndarray], centre: np.ndarray, around: int, share: float) -> list[Window]:
-    """Windows of the polygons that can be fitted, none overlapping another; layers are not looked at yet."""
+def place(extents: list[tuple[float, float] | None], around: int) -> list[Window]:
+    """Windows at the places ``extents`` of inclusions, none overlapping another; layers are not looked at yet."""
     windows: list[Window] = []
     step = np.pi / around
     taken = np.zeros(2 * around, dtype=bool)
-    for region, polygon in enumerate(polygons):
-        extent = angular_extent(polygon, centre, share)
+    for region, extent in enumerate(extents):
         if extent is None:
             continue
         # the small shift decides ties alike however the section is turned
-        first, last = (2 * int(np.floor(angle / (2 * step) + 0.5 - 1e-6)) for angle in extent)
+        first, last = (2 * int(np.floor(end / (2 * step) + 0.5 - 1e-6)) for end in extent)
         lines = np.arange(first, last + 1) % (2 * around)
         if last - first < 4 or last - first > 2 * around - 4 or taken[lines].any():
             continue

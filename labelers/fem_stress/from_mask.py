@@ -1,73 +1,92 @@
 """A mask as a problem for the solver, and the answer as a stress map on the mask's grid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dataeff_al.vessel.raster import pixel_centres
+from dataeff_al.errors import GeometryError
 from dataeff_al.vessel.tissues import LUMEN, TISSUES
-from labelers.fem_stress.locate import fields_at, locate
-from labelers.fem_stress.masks import MaskGeometry, blended, check_mask, sample_image
-from labelers.fem_stress.polar_mesh import gauss_points, layer_counts, node_angles, ring_nodes, spread
+from labelers.fem_stress.blend import blend, sample_moduli
+from labelers.fem_stress.drawing import draw_channels, tissue_points
+from labelers.fem_stress.masks import MaskGeometry, check_mask
+from labelers.fem_stress.points import components_at
+from labelers.fem_stress.polar_mesh import layer_counts, node_angles, ring_nodes, spread
 from labelers.fem_stress.problem import Answer, Problem
 from labelers.fem_stress.settings import StressSettings
-from labelers.fem_stress.stress import cauchy_stress, channels_of
+from labelers.fem_stress.stress import CHANNELS
+
+NO_LAW = np.zeros((1, 1, 9), dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class MaskCase:
-    """A prepared mask: the problem, the tissue pixels ``(h, w)`` bool, their points ``(n, 2)`` mm, moduli there."""
+    """A prepared mask: the problem, the tissue pixels ``(h, w)`` bool, and what their stress depends on.
+
+    ``flat`` ``(n,)``: the tissue pixels' flat indices; ``points`` ``(n, 2)`` mm; ``row`` ``(n,)``: their rows in
+    ``moduli`` ``(rows, k)``.
+    """
 
     problem: Problem
     valid: np.ndarray
+    flat: np.ndarray
     points: np.ndarray
     centre: np.ndarray
+    row: np.ndarray
     moduli: np.ndarray
 
 
 def prepare_mask(mask: np.ndarray, pixel_size_mm: float, settings: StressSettings) -> MaskCase:
     """Mesh and moduli for a mask ``(h, w)``. Raises GeometryError with the rule that it breaks."""
-    check_mask(mask, settings.tissues)
-    geometry = MaskGeometry(mask, pixel_size_mm, 2 * settings.mesh[1])
-    borders = np.stack([geometry.inner, geometry.outer])
-    counts = [settings.mesh[0]]
-    if settings.outer == "adventitia":
-        borders = np.vstack([borders, geometry.outer[None] + settings.adventitia_mm])
-        counts = layer_counts(np.diff(borders.mean(axis=1)), settings.mesh[0])
+    outline = check_mask(mask, settings.tissues)
+    mask = np.ascontiguousarray(mask, dtype=np.uint8)
+    geometry = MaskGeometry(mask, outline, pixel_size_mm, 2 * settings.mesh[1])
+    borders, counts = _layers(geometry, settings)
     nodes = ring_nodes(spread(borders, counts), geometry.centre, node_angles(settings.mesh[1]))
-    points = gauss_points(nodes)
-    images = [blended(mask, values) for values in _by_code(settings)]
-    moduli = np.stack([_sampled(geometry, image, points) for image in images], axis=2)
+    index, table = blend(mask, law_table(settings), outline)
+    moduli = sample_moduli(nodes, index, table, pixel_size_mm, geometry.place)
     if settings.outer == "adventitia":
         moduli[:, counts[0] :] = np.array(settings.law("adventitia").moduli)[:, None]
-    x, y = pixel_centres((mask.shape[0], mask.shape[1]), pixel_size_mm)
-    rows, columns = np.nonzero(mask > LUMEN)
+    flat, points = tissue_points(mask, pixel_size_mm)
     return MaskCase(
-        problem=Problem(nodes, moduli, settings.lumen_pressure_kpa, settings.foundation),
+        problem=Problem(nodes, moduli, settings.lumen_pressure_kpa, settings.foundation, settings.imaged_at_kpa),
         valid=mask > LUMEN,
-        points=np.column_stack([x[columns], y[rows]]),
+        flat=flat,
+        points=points,
         centre=geometry.centre,
-        moduli=np.stack([image[rows, columns] for image in images]),
+        row=index.reshape(-1)[flat],
+        moduli=table,
     )
 
 
-def _by_code(settings: StressSettings) -> np.ndarray:
-    """Each modulus by tissue code ``(k, 7)``; the blend never looks at codes without a law."""
+def _layers(geometry: MaskGeometry, settings: StressSettings) -> tuple[np.ndarray, list[int]]:
+    """Borders ``(layers + 1, lines)`` mm and elements across each layer."""
+    borders = np.stack([geometry.inner, geometry.outer])
+    if settings.outer != "adventitia":
+        return borders, [settings.mesh[0]]
+    borders = np.vstack([borders, geometry.outer[None] + settings.adventitia_mm])
+    return borders, layer_counts(np.diff(borders.mean(axis=1)), settings.mesh[0])
+
+
+def law_table(settings: StressSettings) -> np.ndarray:
+    """Moduli by tissue code ``(7, k)``; the blend never looks at codes without a law."""
     count = len(next(iter(settings.tissues.values())).moduli)
-    return np.array([settings.tissues[t].moduli if t in settings.tissues else (0.0,) * count for t in TISSUES]).T
+    return np.array([settings.tissues[t].moduli if t in settings.tissues else (0.0,) * count for t in TISSUES])
 
 
-def _sampled(geometry: MaskGeometry, image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    flat = points.reshape(-1, 2)
-    sampled = sample_image(image, geometry.row, geometry.column, geometry.pixel_size_mm, geometry.centre, flat)
-    return np.asarray(sampled).reshape(points.shape[:-1])
+def stress_map(case: MaskCase, answer: Answer, channels: Sequence[str] = CHANNELS) -> np.ndarray:
+    """Channels ``(k, h, w)`` float32 kPa, NaN outside tissue.
 
-
-def stress_map(case: MaskCase, answer: Answer) -> np.ndarray:
-    """Channels ``(3, h, w)`` kPa, NaN outside tissue."""
-    found, where = locate(case.problem.nodes, case.centre, case.points, True)
-    _, gradient, pressure, normal = fields_at(case.problem.nodes, answer.u, answer.pressure, found, where)
-    stress = cauchy_stress(gradient, pressure, normal, case.moduli)
-    out = np.full((3, *case.valid.shape), np.nan)
-    out[:, case.valid] = channels_of(stress, case.points, case.centre)
-    return out
+    Raises:
+        GeometryError: stress that is not finite somewhere in tissue.
+    """
+    nodes = case.problem.nodes
+    base = nodes if answer.unloaded is None else answer.unloaded
+    stress = components_at(
+        nodes, base, case.centre, answer.u, answer.pressure, case.points, case.row, NO_LAW, case.moduli, True
+    )
+    image = np.full((len(channels), *case.valid.shape), np.nan, dtype=np.float32)
+    rows = np.array([channels.index(name) if name in channels else -1 for name in CHANNELS])
+    if not draw_channels(stress, case.points, case.centre, case.flat, rows, image.reshape(len(channels), -1)):
+        raise GeometryError("stress must be finite in all tissue, but got NaN.")
+    return image

@@ -6,7 +6,8 @@ import numpy as np
 
 from dataeff_al.errors import GeometryError
 from dataeff_al.vessel.section import VesselSection
-from labelers.fem_stress.fitting import TIP, Window, place, ray_hits, relaxed, turned_angles
+from labelers.fem_stress.fitting import TIP, Window, angular_extent, place, ray_hits, relaxed, turned_places
+from labelers.fem_stress.grading import Grading, graded, own_direction
 from labelers.fem_stress.laws import Law
 from labelers.fem_stress.polar_mesh import gauss_points, layer_counts, ring_nodes
 from labelers.fem_stress.settings import StressSettings
@@ -49,11 +50,14 @@ def mesh_section(section: VesselSection, settings: StressSettings) -> SectionMes
     if len(names) > radial:
         raise GeometryError(f"a mesh must have an element for each of {len(names)} layers, but got {radial}.")
     polygons = [polygon for _, polygon in section.regions]
-    windows = place(polygons, centre, around, min(TIP / radial, 0.5))
+    start = own_direction(section)
+    extents = [angular_extent(polygon, centre, min(TIP / radial, 0.5), start) for polygon in polygons]
+    grading = graded(section.contours, centre, start, [extent for extent in extents if extent], around)
+    windows = place([extent and _placed(extent, grading) for extent in extents], around)
     while True:
-        angles = turned_angles(windows, around)
+        angles = grading.angle(turned_places(windows, around))
         borders = _borders(section, settings, angles)
-        counts = layer_counts(np.diff(borders.mean(axis=1)), radial)
+        counts = layer_counts(np.diff(np.log(borders.mean(axis=1))), radial)
         fitted = _ringed(windows, polygons, centre, angles, borders, counts)
         if len(fitted) == len(windows):
             break
@@ -63,6 +67,11 @@ def mesh_section(section: VesselSection, settings: StressSettings) -> SectionMes
     laws = tuple(settings.law(name) for name in (*names, *(name for name, _ in section.regions)))
     law_of, sampled = _laws(section, nodes, counts, fitted, len(names))
     return SectionMesh(nodes, centre, laws, law_of, sampled)
+
+
+def _placed(extent: tuple[float, float], grading: Grading) -> tuple[float, float]:
+    start, stop = grading.place(np.array(extent))
+    return float(start), float(stop)
 
 
 def _borders(section: VesselSection, settings: StressSettings, angles: np.ndarray) -> np.ndarray:
@@ -113,7 +122,7 @@ def _radii(
     parts = [borders[:1].T]
     for layer, count in enumerate(counts):
         low, high = borders[layer], borders[layer + 1]
-        even = np.arange(2 * count + 1) / (2 * count)
+        even = _spacing(float(high.mean() / low.mean()), count)
         shares, fixed = np.tile(even, (len(angles), 1)), np.zeros(len(angles), dtype=bool)
         for window in (w for w in windows if w.layer == layer):
             lines = np.arange(window.first, window.last + 1) % len(angles)
@@ -127,6 +136,15 @@ def _radii(
             shares = relaxed(shares, fixed, even)
         parts.append(low[:, None] + shares[:, 1:] * (high - low)[:, None])
     return np.concatenate(parts, axis=1)
+
+
+def _spacing(ratio: float, count: int) -> np.ndarray:
+    """Shares ``(2 count + 1,)`` of a layer at its nodes: radii grow geometrically, for stress falls off with them.
+
+    Nodes between corners stand in the middle.
+    """
+    corners = (ratio ** (np.arange(count + 1) / count) - 1) / (ratio - 1)
+    return np.interp(np.arange(2 * count + 1) / 2, np.arange(count + 1), corners)
 
 
 def _inward(angles: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from labelers.fem_stress.compiled import inlined, kernel
+from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.deformed_loads import U, push_deformed, rest_deformed
+from labelers.fem_stress.lane_functions import exponential, root_of_volume
 from labelers.fem_stress.linear import (
     GRAD,
     C,
@@ -32,7 +33,7 @@ from labelers.fem_stress.reference import (
     SHAPE,
     WEIGHT,
 )
-from labelers.fem_stress.ring import KE, clear, close_column, scatter, solve_ring
+from labelers.fem_stress.ring import KE, begin_column, clear, close_column, scatter, solve_ring
 from labelers.fem_stress.simd import least, load, splat, sqrt, store
 
 W: Final = 420
@@ -77,27 +78,6 @@ def kinematics(work: np.ndarray, moduli: np.ndarray, at: int) -> Any:
         volume_terms(work, g, weight, volume, px - load(work, X), py - load(work, X + 1))
         compliance_terms(work, g, weight / load(moduli, at + 27 + g))
     return smallest
-
-
-@inlined
-def root_of_volume(volume: Any) -> Any:
-    """J^(-1/3) by Newton's method on y^-3 = J from the tangent at 1; exact to rounding for J in (0.4, 2)."""
-    y = splat(1.0) - (volume - 1.0) * splat(1.0 / 3.0) + (volume - 1.0) * (volume - 1.0) * splat(2.0 / 9.0)
-    for _ in range(5):
-        y = y * (splat(4.0) - volume * y * y * y) * splat(1.0 / 3.0)
-    return y
-
-
-@inlined
-def exponential(x: Any) -> Any:
-    """exp(x) as the 64th power of a Taylor polynomial at x / 64: 1e-13 in relative terms for |x| < 20."""
-    z = x * splat(1.0 / 64.0)
-    y = splat(1.0)
-    for i in range(11, 0, -1):
-        y = splat(1.0) + z * y * splat(1.0 / i)
-    for _ in range(6):
-        y = y * y
-    return y
 
 
 @kernel
@@ -286,14 +266,9 @@ def newton_step(
     ``report``: the least Jacobian of mesh and deformation at ``u``.
     """
     ring, middles, centres, kept = buffers
-    n, m = 4 * radial + 2, 2 * radial + 2
-    wide, mwide = 3 * n + 2, m + 2 * n + 2
     smallest = splat(1e300)
-    clear(ring, 0, 2 * n * wide)
     for e in range(columns):
-        if 0 < e < columns - 1:
-            clear(ring, (e + 1) * n * wide, n * wide)
-        clear(middles, e * m * mwide, m * mwide)
+        begin_column(e, columns, radial, ring, middles)
         for k in range(radial):
             at = (e * radial + k) * 36
             gather_moved(nodes, u, e, k, columns, radial, work)
@@ -333,27 +308,3 @@ def step_pressures(
                 for i in range(18):
                     total = total + load(kept, (e * radial + k) * 54 + q * 18 + i) * load(work, X + i)
                 store(stepped, (e * radial + k) * 3 + q, total)
-
-
-@kernel
-def final_pressures(
-    nodes: np.ndarray,
-    u: np.ndarray,
-    moduli: np.ndarray,
-    columns: int,
-    radial: int,
-    work: np.ndarray,
-    pressures: np.ndarray,
-    report: np.ndarray,
-) -> None:
-    """Pressure coefficients ``(columns, radial, 3)`` at ``u``; ``report``: the least Jacobian there."""
-    smallest = splat(1e300)
-    for e in range(columns):
-        for k in range(radial):
-            gather_moved(nodes, u, e, k, columns, radial, work)
-            smallest = least(smallest, kinematics(work, moduli, (e * radial + k) * 36))
-            reduce_pressure(work)
-            solve_pressure(work)
-            for q in range(3):
-                store(pressures, (e * radial + k) * 3 + q, load(work, P + q))
-    store(report, 0, smallest)

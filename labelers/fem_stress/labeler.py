@@ -85,16 +85,19 @@ class FemStressLabeler:
     def _pixel(self, sample: Sample) -> float:
         given = sample.fields.get("pixel_size_mm")
         size = self._pixel_size_mm if given is None else float(np.asarray(given).reshape(-1)[0])
-        if size is None or not np.isfinite(size) or not 1e-4 <= size <= 10:
+        if size is None:
+            raise DataError("a mask must come with its pixel_size_mm, but got none.")
+        if not np.isfinite(size) or not 1e-4 <= size <= 10:
             raise DataError(f"pixel_size_mm must lie within 0.0001 and 10, but got {size!r}.")
         return size
 
     def _label(self, case: MaskCase, answer: Answer) -> Outcome:
         if answer.reason:
             return LabelFailure(answer.reason, "refused")
-        stress = stress_map(case, answer)[self._rows].astype(np.float32)
-        if not np.isfinite(stress[:, case.valid]).all():
-            return LabelFailure("stress must be finite in all tissue, but got NaN.", "refused")
+        try:
+            stress = stress_map(case, answer, self.info.target.channels)
+        except GeometryError as error:
+            return LabelFailure(str(error), "refused")
         return Label({"stress": stress}, case.valid)
 
     def _audited(self, request: Request, outcome: Outcome) -> Outcome:

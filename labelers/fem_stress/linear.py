@@ -21,8 +21,8 @@ from labelers.fem_stress.reference import (
     SLOPE,
     WEIGHT,
 )
-from labelers.fem_stress.ring import KE, clear, close_column, scatter, solve_ring
-from labelers.fem_stress.simd import least, load, splat, sqrt, store
+from labelers.fem_stress.ring import KE, begin_column, clear, close_column, scatter, solve_ring
+from labelers.fem_stress.simd import least, load, splat, sqrt, store, stream
 
 X: Final = 0
 GRAD: Final = 18
@@ -112,14 +112,14 @@ def reduce_pressure(work: np.ndarray) -> None:
 @kernel
 def keep_pressure(work: np.ndarray, pressures: np.ndarray, at: int) -> None:
     """Store R^-1 R^-T C: pressure coefficients ``(3,)`` = this ``(3, 18)`` times the displacements."""
-    r00, r01, r02 = load(work, M), load(work, M + 1), load(work, M + 2)
-    r11, r12, r22 = load(work, M + 3), load(work, M + 4), load(work, M + 5)
+    one, r01, r02, r12 = splat(1.0), load(work, M + 1), load(work, M + 2), load(work, M + 4)
+    i00, i11, i22 = one / load(work, M), one / load(work, M + 3), one / load(work, M + 5)
     for i in range(18):
-        c = load(work, C + 36 + i) / r22
-        b = (load(work, C + 18 + i) - r12 * c) / r11
-        store(pressures, at + 36 + i, c)
-        store(pressures, at + 18 + i, b)
-        store(pressures, at + i, (load(work, C + i) - r01 * b - r02 * c) / r00)
+        c = load(work, C + 36 + i) * i22
+        b = (load(work, C + 18 + i) - r12 * c) * i11
+        stream(pressures, at + 36 + i, c)
+        stream(pressures, at + 18 + i, b)
+        stream(pressures, at + i, (load(work, C + i) - r01 * b - r02 * c) * i00)
 
 
 @kernel
@@ -178,18 +178,18 @@ def rest_on_springs(work: np.ndarray, foundation: float, ke: np.ndarray) -> None
 
 
 @kernel
-def element(shear: np.ndarray, bulk: np.ndarray, at: int, work: np.ndarray, ke: np.ndarray) -> Any:
-    """Stiffness of the gathered element; ``shear`` and ``bulk`` at its nine points from ``at``. Least Jacobian."""
+def element(moduli: np.ndarray, at: int, work: np.ndarray, ke: np.ndarray) -> Any:
+    """Stiffness of the gathered element; ``moduli`` of its points from ``at``: shear, then bulk. Least Jacobian."""
     smallest = splat(1e300)
     clear(work, C, 60)
     for g in range(9):
         determinant = gradients(work, g)
         smallest = least(smallest, determinant)
         weight = determinant * splat(WEIGHT[g])
-        stiff = weight * load(shear, at + g)
+        stiff = weight * load(moduli, at + g)
         for i in range(18):
             store(work, SCALED + g * 18 + i, stiff * load(work, GRAD + g * 18 + i))
-        pressure_terms(work, g, weight, load(bulk, at + g))
+        pressure_terms(work, g, weight, load(moduli, at + 9 + g))
     reduce_pressure(work)
     shear_stiffness(work, ke)
     for i in range(18):
@@ -201,8 +201,7 @@ def element(shear: np.ndarray, bulk: np.ndarray, at: int, work: np.ndarray, ke: 
 @kernel
 def solve_linear(
     nodes: np.ndarray,
-    shear: np.ndarray,
-    bulk: np.ndarray,
+    moduli: np.ndarray,
     pressure: float,
     foundation: float,
     columns: int,
@@ -215,21 +214,16 @@ def solve_linear(
 ) -> None:
     """Displacements ``u`` of eight sections at once; ``jacobian`` gets the least determinant, <= 0 for a folded mesh.
 
-    ``nodes``, ``u`` ``(2 columns, 2 radial + 1, 2)`` mm; ``shear``, ``bulk`` ``(columns, radial, 9)`` kPa at the Gauss
-    points; ``foundation`` kPa/mm, 0 for a free outer boundary.
+    ``nodes``, ``u`` ``(2 columns, 2 radial + 1, 2)`` mm; ``moduli`` ``(columns, radial, 2, 9)``: shear and bulk in kPa
+    at the Gauss points; ``foundation`` kPa/mm, 0 for a free outer boundary.
     """
     ring, middles, centres, pressures = store_
-    n, m = 4 * radial + 2, 2 * radial + 2
-    wide, mwide = 3 * n + 2, m + 2 * n + 2
     smallest = splat(1e300)
-    clear(ring, 0, 2 * n * wide)
     for e in range(columns):
-        if 0 < e < columns - 1:
-            clear(ring, (e + 1) * n * wide, n * wide)
-        clear(middles, e * m * mwide, m * mwide)
+        begin_column(e, columns, radial, ring, middles)
         for k in range(radial):
             gather(nodes, e, k, columns, radial, work)
-            smallest = least(smallest, element(shear, bulk, (e * radial + k) * 9, work, ke))
+            smallest = least(smallest, element(moduli, (e * radial + k) * 18, work, ke))
             keep_pressure(work, pressures, (e * radial + k) * 54)
             if k == 0:
                 push_lumen(work, pressure, ke)
@@ -239,3 +233,19 @@ def solve_linear(
         close_column(e, columns, radial, ring, middles)
     solve_ring(columns, radial, ring, middles, centres, foundation <= 0.0, u)
     store(jacobian, 0, smallest)
+
+
+@kernel
+def element_pressures(
+    kept: np.ndarray, u: np.ndarray, columns: int, radial: int, work: np.ndarray, pressures: np.ndarray
+) -> None:
+    """Pressure coefficients ``(columns, radial, 3)`` from what :func:`keep_pressure` kept and the displacements."""
+    for e in range(columns):
+        for k in range(radial):
+            gather(u, e, k, columns, radial, work)
+            for q in range(3):
+                at = ((e * radial + k) * 3 + q) * 18
+                total = splat(0.0)
+                for i in range(18):
+                    total = total + load(kept, at + i) * load(work, X + i)
+                store(pressures, (e * radial + k) * 3 + q, total)

@@ -132,18 +132,3 @@ def fields_at(
         q = pressure[e, k]
         p[n] = q[0] + q[1] * (position[0] - middle[0]) + q[2] * (position[1] - middle[1])
     return move, grad, p, normal
-
-
-@kernel
-def element_pressures(reduced: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """Pressure coefficients ``(columns, radial, 3)`` from the kept ``(columns, radial, 3, 18)`` and displacements."""
-    columns, radial = reduced.shape[:2]
-    lines = u.shape[0]
-    out = np.zeros((columns, radial, 3))
-    for e in range(columns):
-        for k in range(radial):
-            for a in range(9):
-                v = u[(2 * e + ANGULAR[a]) % lines, 2 * k + RADIAL[a]]
-                for q in range(3):
-                    out[e, k, q] += reduced[e, k, q, 2 * a] * v[0] + reduced[e, k, q, 2 * a + 1] * v[1]
-    return out

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from dataeff_al.errors import GeometryError
-from dataeff_al.vessel.tissues import LUMEN, OUTSIDE, TISSUES
+from dataeff_al.vessel.tissues import LUMEN, TISSUES
 from dataeff_al.vessel.validity import unsound
 from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.laws import Law
+from labelers.fem_stress.outline import LUMEN_MOMENTS, REACHES, trace
 
 LEVEL = 0.5
 SHORTEST_WAVE_PX = 14.0
@@ -27,21 +28,31 @@ LEAST_WALL_PX = 0.75
 
 
 @kernel
-def _blur(image: np.ndarray) -> np.ndarray:
-    h, w = image.shape
-    half = np.zeros((h, w))
-    for i in range(1, h - 1):
-        for j in range(w):
-            half[i, j] = 0.25 * (image[i - 1, j] + image[i + 1, j]) + 0.5 * image[i, j]
-    full = np.zeros((h, w))
-    for i in range(h):
-        for j in range(1, w - 1):
-            full[i, j] = 0.25 * (half[i, j - 1] + half[i, j + 1]) + 0.5 * half[i, j]
+def _twice_blurred(mask: np.ndarray, lumen: bool, row: float, column: float, reach: float) -> np.ndarray:
+    """The indicator of lumen or vessel after two runs of the 1-2-1 kernel, in 256ths, within ``reach`` of the point."""
+    h, w = mask.shape
+    top, bottom = max(int(row - reach) - 3, 0), min(int(row + reach) + 5, h)
+    left, right = max(int(column - reach) - 3, 0), min(int(column + reach) + 5, w)
+    padded = np.zeros((bottom - top + 4, w + 4), dtype=np.uint16)
+    for i in range(top, bottom):
+        for j in range(left, right):
+            code = mask[i, j]
+            padded[i - top + 2, j + 2] = code == 1 if lumen else code != 0
+    half = np.zeros((bottom - top, w + 4), dtype=np.uint16)
+    for i in range(bottom - top):
+        for j in range(left, right + 4):
+            around, near = padded[i, j] + padded[i + 4, j], padded[i + 1, j] + padded[i + 3, j]
+            half[i, j] = around + 4 * near + 6 * padded[i + 2, j]
+    full = np.zeros((h, w), dtype=np.uint16)
+    for i in range(bottom - top):
+        for j in range(left, right):
+            around, near = half[i, j] + half[i, j + 4], half[i, j + 1] + half[i, j + 3]
+            full[top + i, j] = around + 4 * near + 6 * half[i, j + 2]
     return full
 
 
 @kernel
-def bilinear(image: np.ndarray, row: float, column: float) -> float:
+def _between(image: np.ndarray, row: float, column: float) -> float:
     """Value between pixel centres; constant beyond the border."""
     h, w = image.shape
     row, column = min(max(row, 0.0), h - 1.0), min(max(column, 0.0), w - 1.0)
@@ -52,20 +63,27 @@ def bilinear(image: np.ndarray, row: float, column: float) -> float:
 
 
 @kernel
-def _border(image: np.ndarray, row: float, column: float, angles: np.ndarray) -> np.ndarray:
-    """Radius in pixels, along each ray, at which the image falls below LEVEL for the last time."""
-    reach = np.hypot(image.shape[0], image.shape[1]) / 2
-    radii = np.zeros(len(angles))
-    for n in range(len(angles)):
-        s, c = np.sin(angles[n]), np.cos(angles[n])
-        r, before = reach, 0.0
+def _border(mask: np.ndarray, lumen: bool, row: float, column: float, reach: float, around: int) -> np.ndarray:
+    """Radius in pixels, along each ray, at which the blurred indicator falls below LEVEL for the last time.
+
+    A blur of variance v moves the border of a disk inwards by v / (2 R), which is put back. ``reach``: the greatest
+    distance of a pixel of the region from the centre.
+    """
+    image = _twice_blurred(mask, lumen, row, column, reach)
+    furthest = np.hypot(mask.shape[0], mask.shape[1]) / 2
+    furthest -= 0.5 * max(np.floor(2 * (furthest - reach - 4)), 0.0)
+    radii = np.zeros(around)
+    for n in range(around):
+        s, c = np.sin(2 * np.pi * n / around), np.cos(2 * np.pi * n / around)
+        r, before = furthest, 0.0
         while r > 0.5:
             r -= 0.5
-            value = bilinear(image, row + r * s, column + r * c)
+            value = _between(image, row + r * s, column + r * c) / 256
             if value >= LEVEL:
                 radii[n] = r + 0.5 * (value - LEVEL) / (value - before)
                 break
             before = value
+        radii[n] += PASSES * PASS_VARIANCE / (2 * radii[n])
     return radii
 
 
@@ -75,68 +93,41 @@ def _smooth(radii: np.ndarray) -> np.ndarray:
     return np.fft.irfft(modes * np.exp(-((np.arange(len(modes)) / cutoff) ** 4)), len(radii))
 
 
-def check_mask(mask: np.ndarray, tissues: Mapping[str, Law]) -> None:
-    """Raises GeometryError with the rule that the mask ``(h, w)`` breaks."""
-    if mask.ndim != 2 or min(mask.shape) < 8 or not np.issubdtype(mask.dtype, np.integer):
+def check_mask(mask: np.ndarray, tissues: Mapping[str, Law]) -> np.ndarray:
+    """The outline of a mask ``(h, w)``. Raises GeometryError with the rule that the mask breaks."""
+    if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
         raise GeometryError(f"a mask must be an (h, w) array of integers, but got {mask.shape!r} {mask.dtype}.")
-    rule = unsound(mask)
+    if min(mask.shape) < 8:
+        raise GeometryError(f"a mask must have at least 8 x 8 pixels, but got {mask.shape[0]} x {mask.shape[1]}.")
+    if mask.min() < 0 or mask.max() >= len(TISSUES):
+        raise GeometryError("codes must be 0 to 6, but got a mask that breaks this.")
+    sound, outline = trace(np.ascontiguousarray(mask, dtype=np.uint8))
+    rule = None if sound else unsound(mask)
     if rule:
         raise GeometryError(f"{rule}, but got a mask that breaks this.")
-    for code in np.unique(mask[mask > LUMEN]):
-        if TISSUES[code] not in tissues:
+    for code in range(LUMEN + 1, len(TISSUES)):
+        if outline[code] and TISSUES[code] not in tissues:
             raise GeometryError(f"every tissue of a mask must have a law, but got none for {TISSUES[code]!r}.")
+    return outline
 
 
 class MaskGeometry:
-    """Borders of a mask about its lumen's centroid.
+    """Borders of a sound mask about its lumen's centroid.
 
-    ``inner``, ``outer`` ``(around,)`` mm at equally spaced angles from 0; ``centre`` ``(2,)`` mm (x, y).
+    ``inner``, ``outer`` ``(around,)`` mm at equally spaced angles from 0; ``centre`` ``(2,)`` mm (x, y); ``place``
+    ``(2,)``: row and column of the point (0, 0) mm. ``outline``: as :func:`labelers.fem_stress.outline.trace` says.
     """
 
-    def __init__(self, mask: np.ndarray, pixel_size_mm: float, around: int) -> None:
-        rows, columns = np.nonzero(mask == LUMEN)
-        self.row, self.column = float(rows.mean()), float(columns.mean())
-        self.pixel_size_mm = pixel_size_mm
-        half = (np.array(mask.shape[::-1]) - 1) / 2
-        self.centre = (np.array([self.column, self.row]) - half) * pixel_size_mm
-        angles = np.linspace(0, 2 * np.pi, around, endpoint=False)
-        lumen, vessel = ((mask == LUMEN).astype(np.float64), (mask != OUTSIDE).astype(np.float64))
-        inner, outer = (_smooth(self._border(image, angles)) for image in (lumen, vessel))
+    def __init__(self, mask: np.ndarray, outline: np.ndarray, pixel_size_mm: float, around: int) -> None:
+        row, column = outline[LUMEN_MOMENTS : LUMEN_MOMENTS + 2] / outline[LUMEN]
+        self.place = (np.array(mask.shape) - 1) / 2
+        self.centre = (np.array([column, row]) - self.place[::-1]) * pixel_size_mm
+        inner, outer = (
+            _smooth(_border(mask, lumen, row, column, outline[reach], around))
+            for lumen, reach in ((True, REACHES), (False, REACHES + 1))
+        )
         if np.min(outer - inner) < LEAST_WALL_PX:
             raise GeometryError(
                 f"a wall must be at least {LEAST_WALL_PX} pixels thick, but got {np.min(outer - inner):.2f}."
             )
         self.inner, self.outer = inner * pixel_size_mm, outer * pixel_size_mm
-
-    def _border(self, image: np.ndarray, angles: np.ndarray) -> np.ndarray:
-        """Radii in pixels; a blur of variance v moves the border of a disk inwards by v / (2 R), which is put back."""
-        for _ in range(PASSES):
-            image = _blur(image)
-        radii = _border(image, self.row, self.column, angles)
-        return radii + PASSES * PASS_VARIANCE / (2 * radii)
-
-
-def blended(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """``values`` ``(7,)`` by tissue code as an image ``(h, w)``, blended over about a pixel; tissue pixels only count.
-
-    The image is carried on two pixels beyond the tissue, so that it can be sampled up to the smoothed borders.
-    """
-    image, known = values[mask], mask > LUMEN
-    for extend in (False, True, True):
-        weight = _blur(known.astype(np.float64))
-        near = np.divide(_blur(np.where(known, image, 0.0)), weight, out=np.zeros(mask.shape), where=weight > 0)
-        image = np.where(known, image, near) if extend else near
-        known = weight > 0
-    return np.where(known, image, image[known].mean())
-
-
-@kernel
-def sample_image(
-    image: np.ndarray, row: float, column: float, pixel: float, centre: np.ndarray, points: np.ndarray
-) -> np.ndarray:
-    """Bilinear values ``(n,)`` at points ``(n, 2)`` mm; ``(row, column)`` is the pixel position of ``centre``."""
-    out = np.empty(len(points))
-    for n in range(len(points)):
-        y, x = (points[n, 1] - centre[1]) / pixel, (points[n, 0] - centre[0]) / pixel
-        out[n] = bilinear(image, row + y, column + x)
-    return out

@@ -6,18 +6,29 @@ rounding keeps steps from shrinking, a step that no longer halves and is below S
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from labelers.fem_stress.hyperelastic import final_pressures, newton_step
-from labelers.fem_stress.problem import Answer
+from labelers.fem_stress.hyperelastic import newton_step
+from labelers.fem_stress.newton_lanes import advance, advance_to, drop_rigid_motion, step_sizes
 from labelers.fem_stress.simd import LANES
 
-STEP_TOLERANCE = 1e-7
+STEP_TOLERANCE = 1e-4
 STALLED = 1e-8
 MOST_STEPS = 25
 LOAD_STEPS = (1, 2, 4, 8, 16, 32)
+APPROACH = (0.45, 0.8)
+"""Shares of the load at which one Newton step each is made on the way to full load, when it is applied in one step."""
 NO_EQUILIBRIUM = f"equilibrium must be found within {LOAD_STEPS[-1]} load steps, but got no convergence."
+
+
+class Solved(NamedTuple):
+    """Eight lanes: displacements, pressure coefficients, and who found equilibrium."""
+
+    u: np.ndarray
+    pressures: np.ndarray
+    good: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,79 +54,74 @@ class NewtonBuffers:
 
 def newton(
     buffers: NewtonBuffers, nodes: np.ndarray, moduli: np.ndarray, pressure: float, foundation: float, steps: int
-) -> list[Answer]:
-    """Solve eight lanes in equal load steps; a lane that does not converge answers with the reason."""
-    u, solved = _in_steps(buffers, nodes, moduli, pressure, foundation, steps)
-    coefficients, report = np.zeros(buffers.pressures), np.zeros(2 * LANES)
-    final_pressures(
-        nodes, u.reshape(-1), moduli, buffers.around, buffers.radial, buffers.work, coefficients.reshape(-1), report
-    )
-    return [_answer(u[..., i], coefficients[..., i], bool(solved[i]), float(report[i])) for i in range(LANES)]
+) -> Solved:
+    """Solve eight lanes in equal load steps."""
+    lanes = _Lanes(buffers, nodes, moduli, foundation)
+    tension = expected_tension(buffers, nodes, moduli)
+    if steps == 1:
+        _approach(lanes, tension, pressure)
+        lanes.iterate(pressure, APPROACH[-1] * pressure)
+    else:
+        lanes.tension = tension * (pressure / steps)
+        for i in range(1, steps + 1):
+            load = pressure * i / steps
+            lanes.iterate(load, load if i == 1 else pressure * (i - 1) / steps)
+    return Solved(lanes.u, lanes.state, lanes.good)
 
 
-def _answer(u: np.ndarray, pressure: np.ndarray, solved: bool, jacobian: float) -> Answer:
-    reason = None
-    if not solved:
-        reason = NO_EQUILIBRIUM
-    elif not (jacobian > 0 and np.isfinite(u).all() and np.isfinite(pressure).all()):
-        reason = f"the mesh must not fold, but got a least Jacobian of {jacobian:.3g}."
-    return Answer(np.ascontiguousarray(u), np.ascontiguousarray(pressure), reason)
+def _approach(lanes: "_Lanes", tension: np.ndarray, pressure: float) -> None:
+    """One step each at the shares of the load; the first knows no stress, and is given the tension to be expected."""
+    before = APPROACH[0]
+    lanes.tension = tension * (before * pressure)
+    for share in APPROACH:
+        lanes.step(share * pressure, before * pressure, lanes.good)
+        before = share
 
 
-def _in_steps(
-    buffers: NewtonBuffers,
-    nodes: np.ndarray,
-    moduli: np.ndarray,
-    pressure: float,
-    foundation: float,
-    steps: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Displacements and the lanes that reached full load in equal steps."""
-    tension = expected_tension(buffers, nodes, moduli) * (pressure / steps)
-    u, state, good = np.zeros(buffers.shape), np.zeros(buffers.pressures), np.ones(LANES, dtype=bool)
-    for i in range(1, steps + 1):
-        loads = pressure * (i - 1) / steps, pressure * i / steps
-        good = _iterate(buffers, nodes, moduli, loads, tension if i == 1 else 0 * tension, foundation, u, state, good)
-        if not good.any():
-            break
-    return u, good
+class _Lanes:
+    """The state of eight lanes on their way to equilibrium; ``good`` ``(8,)``: those that are still on it."""
 
+    def __init__(self, buffers: NewtonBuffers, nodes: np.ndarray, moduli: np.ndarray, foundation: float) -> None:
+        self._buffers, self._nodes, self._moduli, self._foundation = buffers, nodes, moduli, foundation
+        self.u, self.state = np.zeros(buffers.shape), np.zeros(buffers.pressures)
+        self.good = np.ones(LANES, dtype=bool)
+        self.tension = np.zeros((buffers.around, buffers.radial, LANES))
+        self._step, self._stepped = np.zeros(buffers.shape), np.zeros(buffers.pressures)
+        self._report, self._extent = np.zeros(LANES), _extent(nodes)
 
-def _iterate(
-    buffers: NewtonBuffers,
-    nodes: np.ndarray,
-    moduli: np.ndarray,
-    loads: tuple[float, float],
-    tension: np.ndarray,
-    foundation: float,
-    u: np.ndarray,
-    state: np.ndarray,
-    wanted: np.ndarray,
-) -> np.ndarray:
-    """Newton steps on ``u`` and ``state`` in place, from one load's equilibrium to the next; who converged."""
-    step, stepped, report = np.zeros(buffers.shape), np.zeros(buffers.pressures), np.zeros((2, LANES))
-    nothing = np.zeros_like(tension)
-    active, done, before = wanted.copy(), np.zeros(LANES, dtype=bool), np.full(LANES, np.inf)
-    for count in range(MOST_STEPS):
-        follow = loads[1] if count or loads[0] == 0.0 else loads[0]
+    def step(self, load: float, follow: float, moving: np.ndarray) -> np.ndarray:
+        """One Newton step of the lanes ``moving`` ``(8,)``; its sizes ``(8,)``. Lanes that go astray leave ``good``."""
+        b = self._buffers
         newton_step(
-            nodes, u.reshape(-1), moduli, loads[1], follow, (nothing if count else tension).reshape(-1),
-            foundation, buffers.around, buffers.radial, buffers.store, buffers.work, buffers.ke,
-            state.reshape(-1), step.reshape(-1), stepped.reshape(-1), report.reshape(-1),
+            self._nodes, self.u.reshape(-1), self._moduli, load, follow, self.tension.reshape(-1), self._foundation,
+            b.around, b.radial, b.store, b.work, b.ke, self.state.reshape(-1), self._step.reshape(-1),
+            self._stepped.reshape(-1), self._report,
         )  # fmt: skip
-        if foundation <= 0:
-            without_rigid_motion(step, nodes.reshape(buffers.shape) + u)
-        jacobian, size = report[0], np.abs(step).max(axis=(0, 1, 2)) / _extent(nodes)
-        active &= (jacobian > 0) & np.isfinite(size) & (size < 1.0)
-        u[..., active] += step[..., active]
-        state[..., active] = stepped[..., active]
-        converged = active & ((size < STEP_TOLERANCE) | ((size < STALLED) & (size > before / 2)))
-        done |= converged
-        active &= ~converged
-        before = size.copy()
-        if not active.any():
-            break
-    return done
+        if self.tension.any():
+            self.tension = np.zeros_like(self.tension)
+        size = np.empty(LANES)
+        if self._foundation <= 0:
+            drop_rigid_motion(self._nodes, self.u.reshape(-1), self._step.reshape(-1))
+        step_sizes(self._step.reshape(-1), size)
+        size /= self._extent
+        self.good &= ~moving | ((self._report > 0) & (size < 1.0))
+        moving = moving & self.good
+        advance(self.u.reshape(-1), self._step.reshape(-1), moving)
+        advance_to(self.state.reshape(-1), self._stepped.reshape(-1), moving)
+        return size
+
+    def iterate(self, load: float, follow: float) -> None:
+        """Newton steps at one load until each good lane has converged; those that do not leave ``good``."""
+        active, before = self.good.copy(), np.full(LANES, np.inf)
+        for count in range(MOST_STEPS):
+            if not active.any():
+                return
+            size = self.step(load, load if count else follow, active)
+            active &= self.good
+            converged = (size < STEP_TOLERANCE) | ((size < STALLED) & (size > before / 2))
+            active &= ~converged
+            before = size
+        self.good &= ~active
 
 
 def expected_tension(buffers: NewtonBuffers, nodes: np.ndarray, moduli: np.ndarray) -> np.ndarray:
@@ -128,19 +134,6 @@ def expected_tension(buffers: NewtonBuffers, nodes: np.ndarray, moduli: np.ndarr
     shear = c1 + d1 * d2
     share = shear / shear.mean(axis=1, keepdims=True)
     return np.ascontiguousarray(share * (radius / thickness)[:, None])
-
-
-def without_rigid_motion(step: np.ndarray, points: np.ndarray) -> None:
-    """Take mean translation and rotation about the current points out of the step, in place; lanes last.
-
-    They change no stress, but a turn that is small only to first order stretches: left in, it costs Newton steps.
-    """
-    step -= step.mean(axis=(0, 1))
-    arm = points - points.mean(axis=(0, 1))
-    turn = (arm[:, :, 0] * step[:, :, 1] - arm[:, :, 1] * step[:, :, 0]).sum(axis=(0, 1))
-    turn /= (arm**2).sum(axis=(0, 1, 2))
-    step[:, :, 0] += turn * arm[:, :, 1]
-    step[:, :, 1] -= turn * arm[:, :, 0]
 
 
 def _extent(nodes: np.ndarray) -> np.ndarray:

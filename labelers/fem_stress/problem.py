@@ -10,12 +10,14 @@ class Problem:
     """A solve: nodes ``(2 around, 2 radial + 1, 2)`` mm, moduli ``(around, radial, k, 9)`` at the Gauss points.
 
     ``k`` = 2 for linear elasticity (shear, bulk; kPa), 4 for finite strain (c1, d1 in kPa, d2, bulk in kPa).
+    ``imaged_at_kpa``: the lumen pressure under which the nodes are where they are; 0: they are unloaded.
     """
 
     nodes: np.ndarray
     moduli: np.ndarray
     pressure_kpa: float
     foundation: float = 0.0
+    imaged_at_kpa: float = 0.0
 
     @property
     def linear(self) -> bool:
@@ -25,8 +27,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Answer:
-    """Displacements like the nodes, pressure coefficients ``(around, radial, 3)``; ``reason`` why there is none."""
+    """Displacements like the nodes, pressure coefficients ``(around, radial, 3)``; ``reason`` why there is none.
+
+    ``unloaded``: the nodes from which the displacements count, where these are not the problem's own.
+    """
 
     u: np.ndarray
     pressure: np.ndarray
     reason: str | None = None
+    unloaded: np.ndarray | None = None

@@ -6,19 +6,48 @@ block-tridiagonal system over the lines. Lines 1, 2, ... are eliminated in turn,
 line 0, which closes the ring and is solved last. The order is fixed, so there is no symbolic work and no pivoting: the
 condensed matrix is symmetric positive definite.
 
-Storage (lanes): ``ring`` ``(columns, n, 3 n + 2)`` with rows ``[own | next | line 0 | load, pad]``, ``middles``
-``(columns, m, m + 2 n + 2)`` with rows ``[own | left | right | load, pad]``, ``centres`` ``(columns, radial, 2, 20)``;
-n = 2 (2 radial + 1) unknowns on a line, m = 2 (radial + 1) on a middle line.
+Blocks are worked on where they stay in the processor's cache, and written to the factor when they are done.
+
+Storage (lanes): ``ring`` ``(columns + 2, n, 3 n + 2)`` with rows ``[own | next | line 0 | load, pad]``, ``middles``
+``(columns + 1, m, m + 2 n + 2)`` with rows ``[own | left | right | load, pad]``, ``centres``
+``(columns, radial, 2, 20)``; n = 2 (2 radial + 1) unknowns on a line, m = 2 (radial + 1) on a middle line.
 """
 
 import numpy as np
 
-from labelers.fem_stress.blocks import back_substitute, eliminate, solve_symmetric, subtract_product, subtract_rows
+from labelers.fem_stress.blocks import (
+    back_substitute,
+    eliminate,
+    move_factor,
+    solve_symmetric,
+    subtract_product,
+    subtract_rows,
+)
 from labelers.fem_stress.compiled import kernel
 from labelers.fem_stress.simd import load, splat, store
 
 KE = 20
 """Width of an element's block row: 18 unknowns, the load, one pad."""
+
+
+@kernel
+def line_at(e: int, columns: int, radial: int) -> int:
+    """Entry of line ``e``'s block while it is worked on: line 0 at its own place, others in turn behind the ring."""
+    n = 4 * radial + 2
+    line = e % columns
+    return (columns + line % 2 if line else 0) * n * (3 * n + 2)
+
+
+@kernel
+def begin_column(e: int, columns: int, radial: int, ring: np.ndarray, middles: np.ndarray) -> None:
+    """Clear the blocks that column ``e`` is the first to add to."""
+    n, m = 4 * radial + 2, 2 * radial + 2
+    block, middle = n * (3 * n + 2), m * (m + 2 * n + 2)
+    if e == 0:
+        clear(ring, 0, block)
+    if e < columns - 1:
+        clear(ring, line_at(e + 1, columns, radial), block)
+    clear(middles, columns * middle, middle)
 
 
 @kernel
@@ -67,7 +96,7 @@ def scatter(
     for i in range(2 * KE):
         store(centres, ((e * radial + k) * 2) * KE + i, load(ke, i))
     subtract_product(ke, 2 * KE + 2, KE, ke, 2, KE, ke, 2, KE, 2, 16, 18, False)
-    mid, left, right = e * m * mwide, e * n * wide, ((e + 1) % columns) * n * wide
+    mid, left, right = columns * m * mwide, line_at(e, columns, radial), line_at(e + 1, columns, radial)
     row = mid + 2 * k * mwide
     add_block(middles, row + 2 * k, mwide, ke, 2, 2, 4, 4)
     add_block(middles, row + m + 4 * k, mwide, ke, 2, 6, 4, 6)
@@ -90,9 +119,10 @@ def close_column(e: int, columns: int, radial: int, ring: np.ndarray, middles: n
     """Eliminate the middle line of column ``e``, then line ``e`` itself, which is complete now (but for line 0)."""
     n, m = 4 * radial + 2, 2 * radial + 2
     wide, mwide = 3 * n + 2, m + 2 * n + 2
-    mid, left, right = e * m * mwide, e * n * wide, ((e + 1) % columns) * n * wide
+    mid, left, right = columns * m * mwide, line_at(e, columns, radial), line_at(e + 1, columns, radial)
     wl, wr, wf = mid + m, mid + m + n, mid + m + 2 * n
     eliminate(middles, mid, mwide, m, mwide)
+    move_factor(middles, mid, e * m * mwide, m, mwide)
     subtract_product(ring, left, wide, middles, wl, mwide, middles, wl, mwide, m, n, n, True)
     subtract_product(ring, right, wide, middles, wr, mwide, middles, wr, mwide, m, n, n, True)
     subtract_product(ring, left + 3 * n, wide, middles, wl, mwide, middles, wf, mwide, m, n, 2, False)
@@ -110,6 +140,7 @@ def close_column(e: int, columns: int, radial: int, ring: np.ndarray, middles: n
     z = left + 2 * n
     subtract_product(ring, 0, wide, ring, z, wide, ring, z, wide, n, n, n, True)
     subtract_product(ring, 3 * n, wide, ring, z, wide, ring, z + n, wide, n, n, 2, False)
+    move_factor(ring, left, e * n * wide, n, wide)
 
 
 @kernel

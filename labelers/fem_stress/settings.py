@@ -38,7 +38,8 @@ class StressSettings:
     ``mesh``: elements across the wall and around. ``tissues``: a law for each tissue of the section; all linear (small
     strain) or all hyperelastic (finite strain), never mixed. ``outer``: ``free`` (only rigid motion is stopped),
     ``elastic_foundation`` (traction = -``foundation_kpa_per_mm`` x displacement) or ``adventitia`` (a layer of
-    ``adventitia_mm`` with the law of that name is laid around the section; free outside).
+    ``adventitia_mm`` with the law of that name is laid around the section; free outside). ``imaged_at_kpa``: the lumen
+    pressure under which the section was imaged; above 0 the section without pressure is found first, and loaded then.
 
     Raises:
         GeometryError: the text names the rule.
@@ -50,9 +51,11 @@ class StressSettings:
     outer: Outer = "free"
     foundation_kpa_per_mm: float = 30.0
     adventitia_mm: float = 0.25
+    imaged_at_kpa: float = 0.0
 
     def __post_init__(self) -> None:
         _within("lumen_pressure_kpa", self.lumen_pressure_kpa, 0.0, LARGEST_PRESSURE_KPA)
+        _within("imaged_at_kpa", self.imaged_at_kpa, 0.0, LARGEST_PRESSURE_KPA)
         _within("foundation_kpa_per_mm", self.foundation_kpa_per_mm, 1e-9, 1e9)
         _within("adventitia_mm", self.adventitia_mm, 1e-3, 1e2)
         radial, around = self.mesh

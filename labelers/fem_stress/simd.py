@@ -70,6 +70,20 @@ def _store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
+def _stream(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    """Set entry ``index`` past the caches; the array must be aligned to a vector. For what is read much later."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
+        instruction = builder.store(args[2], pointer, align=8 * LANES)
+        one = ir.Constant(ir.IntType(32), 1)
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([one]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, LANES_TYPE), generate
+
+
+@intrinsic
 def _splat(typing_context: Any, value: Any) -> Any:
     """The same number in every lane."""
 
@@ -84,6 +98,7 @@ def _splat(typing_context: Any, value: Any) -> Any:
 # To a type checker these are values of any type: it cannot know a numba intrinsic's calling form.
 load: Any = _load
 store: Any = _store
+stream: Any = _stream
 splat: Any = _splat
 
 
@@ -160,4 +175,4 @@ def _register(symbol: Callable[[Any, Any], Any], function: Any) -> None:
 for _symbol, _function in ((operator.add, _add), (operator.sub, _sub), (operator.mul, _mul), (operator.truediv, _div)):
     _register(_symbol, _function)
 
-__all__ = ["LANES", "LANES_TYPE", "exp", "greatest", "least", "load", "log", "splat", "sqrt", "store"]
+__all__ = ["LANES", "LANES_TYPE", "exp", "greatest", "least", "load", "log", "splat", "sqrt", "store", "stream"]

@@ -34,6 +34,13 @@ class TissueParams(Params):
         return self
 
 
+class AuditParams(Params):
+    """A random ``share`` of the labels is solved again on a mesh ``refine`` times as fine, and its error noted."""
+
+    share: float = Field(0.0, ge=0, le=1, description="0: none, 1: every label")
+    refine: int = Field(2, ge=2, le=8)
+
+
 class FemStressParams(Params):
     """Stress of a vessel section under lumen pressure, in plane strain.
 
@@ -48,14 +55,21 @@ class FemStressParams(Params):
     outer: Literal["free", "elastic_foundation", "adventitia"] = "free"
     foundation_kpa_per_mm: Positive = 30.0
     adventitia_mm: float = Field(0.25, ge=0.001, le=10, description="thickness of the layer that outer adventitia adds")
+    imaged_at_kpa: float = Field(
+        0.0, ge=0, le=200, description="lumen pressure of the image; above 0 the unloaded section is found first"
+    )
+    audit: AuditParams = AuditParams()
     channels: list[Channel] = Field(default=["first_principal"], min_length=1)
 
     @model_validator(mode="after")
-    def _one_fidelity(self) -> "FemStressParams":
+    def _agreeing(self) -> "FemStressParams":
         for name, tissue in self.tissues.items():
             linear = tissue.youngs_modulus_kpa is not None
             if linear != (self.fidelity == "linear"):
                 raise ValueError(f"tissue {name} must have a {self.fidelity} law, as fidelity says.")
+        radial, around = self.mesh.radial * self.audit.refine, self.mesh.circumferential * self.audit.refine
+        if self.audit.share > 0 and not (radial <= 128 and around <= 2048):
+            raise ValueError(f"an audit's mesh must have at most 128 by 2048 elements, but got {radial} by {around}.")
         if len(set(self.channels)) != len(self.channels):
             raise ValueError(f"channels must differ, but got {self.channels!r}.")
         return self
@@ -64,6 +78,7 @@ class FemStressParams(Params):
 def _seconds(params: FemStressParams) -> float:
     """Grows with the elements around and the cube of those across; Newton takes about five linear solves."""
     linear = 0.005 * (params.mesh.circumferential / 96) * (params.mesh.radial / 8) ** 3
+    linear *= 1 + params.audit.share * params.audit.refine**4
     return linear if params.fidelity == "linear" else 5 * linear
 
 

@@ -16,6 +16,7 @@ def settings_of(params: FemStressParams) -> StressSettings:
         outer=params.outer,
         foundation_kpa_per_mm=params.foundation_kpa_per_mm,
         adventitia_mm=params.adventitia_mm,
+        imaged_at_kpa=params.imaged_at_kpa,
     )
 
 

@@ -5,15 +5,21 @@ from functools import lru_cache
 
 import numpy as np
 
+from labelers.fem_stress.equilibrium import out_of_balance
 from labelers.fem_stress.hyperelastic import HYPER_SCRATCH
-from labelers.fem_stress.linear import solve_linear
-from labelers.fem_stress.locate import element_pressures
-from labelers.fem_stress.newton import LOAD_STEPS, NO_EQUILIBRIUM, NewtonBuffers, newton
+from labelers.fem_stress.linear import element_pressures, solve_linear
+from labelers.fem_stress.newton import LOAD_STEPS, NO_EQUILIBRIUM, NewtonBuffers, Solved, newton
 from labelers.fem_stress.problem import Answer, Problem
 from labelers.fem_stress.ring import KE
 from labelers.fem_stress.simd import LANES
 
 FOLDED = "the mesh must not fold, but got a least Jacobian of {:.3g}."
+BALANCE = 1e-4
+"""Greatest force that may be left over at a node, by the lumen pressure on one element's side."""
+LOOSE = 1e-5
+"""Greatest difference between an element's volume change and the one that its pressure stands for."""
+SWOLLEN = f"volumes must agree with pressures to {LOOSE:g}, but got {{:.3g}}."
+UNBALANCED = f"forces at every node must balance to {BALANCE:g} of the load, but got {{:.3g}}."
 
 
 class Workspace:
@@ -23,13 +29,14 @@ class Workspace:
         n, m = 4 * radial + 2, 2 * radial + 2
         self.radial, self.around = radial, around
         self.store = (
-            np.zeros(around * n * (3 * n + 2) * LANES),
-            np.zeros(around * m * (m + 2 * n + 2) * LANES),
-            np.zeros(around * radial * 2 * KE * LANES),
-            np.zeros(around * radial * 54 * LANES),
+            aligned((around + 2) * n * (3 * n + 2)),
+            aligned((around + 1) * m * (m + 2 * n + 2)),
+            aligned(around * radial * 2 * KE),
+            aligned(around * radial * 54),
         )
-        self.work, self.ke = np.zeros(HYPER_SCRATCH * LANES), np.zeros(18 * KE * LANES)
+        self.work, self.ke = aligned(HYPER_SCRATCH), aligned(18 * KE)
         self.u = np.zeros((2 * around, 2 * radial + 1, 2, LANES))
+        self.forces = aligned(4 * around * (2 * radial + 1))
 
     def solve(self, problems: Sequence[Problem], steps: int = 1) -> list[Answer]:
         """Solve at most eight problems that share theory, pressure and foundation; empty lanes repeat the first.
@@ -37,39 +44,64 @@ class Workspace:
         ``steps``: equal load steps of a finite-strain problem.
         """
         lanes = [*problems, *[problems[0]] * (LANES - len(problems))]
-        nodes = interleaved([p.nodes for p in lanes])
-        if problems[0].linear:
-            return self._linear(problems, lanes, nodes)
-        moduli = interleaved([p.moduli for p in lanes])
-        buffers = NewtonBuffers(self.around, self.radial, self.store, self.work, self.ke)
-        answers = newton(buffers, nodes, moduli, problems[0].pressure_kpa, problems[0].foundation, steps)
-        return answers[: len(problems)]
-
-    def _linear(self, problems: Sequence[Problem], lanes: Sequence[Problem], nodes: np.ndarray) -> list[Answer]:
-        shear, bulk = (interleaved([p.moduli[:, :, i] for p in lanes]) for i in range(2))
-        jacobian = np.zeros(LANES)
-        solve_linear(
-            nodes, shear, bulk, float(problems[0].pressure_kpa), float(problems[0].foundation), self.around,
-            self.radial, self.store, self.work, self.ke, self.u.reshape(-1), jacobian,
+        first = problems[0]
+        nodes, moduli = interleaved([p.nodes for p in lanes]), interleaved([p.moduli for p in lanes])
+        pressure, foundation = float(first.pressure_kpa), float(first.foundation)
+        if first.linear:
+            solved = self._linear(nodes, moduli, pressure, foundation)
+        else:
+            buffers = NewtonBuffers(self.around, self.radial, self.store, self.work, self.ke)
+            solved = newton(buffers, nodes, moduli, pressure, foundation, steps)
+        report = np.zeros((3, LANES))
+        out_of_balance(
+            nodes, solved.u.reshape(-1), solved.pressures.reshape(-1), moduli, first.linear, pressure, foundation,
+            self.around, self.radial, self.work, self.ke, self.forces, report.reshape(-1),
         )  # fmt: skip
-        return [self._linear_answer(lane, float(jacobian[lane])) for lane in range(len(problems))]
+        report[0] /= np.maximum([pressure * lumen_side(p.nodes) for p in lanes], 1e-300)
+        return [_answer(solved, lane, *map(float, report[:, lane])) for lane in range(len(problems))]
 
-    def _linear_answer(self, lane: int, jacobian: float) -> Answer:
-        u = np.ascontiguousarray(self.u[..., lane])
-        kept = self.store[3].reshape(self.around, self.radial, 3, 18, LANES)
-        pressure = element_pressures(np.ascontiguousarray(kept[..., lane]), u)
-        return Answer(u, pressure, _reason(jacobian, u))
+    def _linear(self, nodes: np.ndarray, moduli: np.ndarray, pressure: float, foundation: float) -> Solved:
+        jacobian, pressures = np.zeros(LANES), np.zeros((self.around, self.radial, 3, LANES))
+        u = self.u.reshape(-1)
+        solve_linear(
+            nodes, moduli, pressure, foundation, self.around, self.radial, self.store, self.work, self.ke, u, jacobian
+        )
+        element_pressures(self.store[3], u, self.around, self.radial, self.work, pressures.reshape(-1))
+        return Solved(self.u, pressures, np.ones(LANES, dtype=bool))
+
+
+def _answer(solved: Solved, lane: int, left_over: float, jacobian: float, excess: float) -> Answer:
+    """The lane's answer, with the reason why it is none; ``left_over``: force at a node, by that on a lumen side."""
+    u, pressures = (np.ascontiguousarray(array[..., lane]) for array in (solved.u, solved.pressures))
+    reason = None
+    if not solved.good[lane]:
+        reason = NO_EQUILIBRIUM
+    elif not jacobian > 0:
+        reason = FOLDED.format(jacobian)
+    elif not left_over <= BALANCE:
+        reason = UNBALANCED.format(left_over)
+    elif not excess <= LOOSE:
+        reason = SWOLLEN.format(excess)
+    return Answer(u, pressures, reason)
+
+
+def lumen_side(nodes: np.ndarray) -> float:
+    """Mean length of an element's side on the lumen, mm."""
+    inner = nodes[::2, 0]
+    return float(np.linalg.norm(inner - np.roll(inner, 1, axis=0), axis=1).mean())
+
+
+def aligned(count: int) -> np.ndarray:
+    """Zeros for ``count`` entries of lanes, the first at an address that is a multiple of a vector's size."""
+    vector = 8 * LANES
+    raw = np.zeros(count * vector + vector, dtype=np.uint8)
+    start = -raw.ctypes.data % vector
+    return raw[start : start + count * vector].view(np.float64)
 
 
 def interleaved(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Equal arrays as one flat array of lanes."""
     return np.ascontiguousarray(np.stack(arrays, axis=-1), dtype=np.float64).reshape(-1)
-
-
-def _reason(jacobian: float, u: np.ndarray) -> str | None:
-    if not jacobian > 0:
-        return FOLDED.format(jacobian)
-    return None if np.isfinite(u).all() else "displacements must be finite, but got NaN."
 
 
 @lru_cache(maxsize=4)

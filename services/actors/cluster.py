@@ -7,14 +7,16 @@ import contextlib
 import importlib
 import ipaddress
 import os
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from dataeff_al.errors import DataeffError, UnavailableError
-from services.actors.local_ray import local_ray
+from services.actors.local_ray import PATIENT, forget_earlier_settings, local_ray, surroundings
+from services.actors.processes import needed
+from services.actors.signals import actions_kept, handlers_kept
+from services.actors.vigil import Head, OwnProcesses, Vigil, connect
 from services.runtime import THREAD_VARIABLES
 
 NAMESPACE = "dataeff-al"
@@ -42,12 +44,20 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class Cluster:
-    """An open Ray: its address, the id of the node that this process is on, its processors, whether it is ours."""
+    """An open Ray: its address, the id of the node that this process is on, its processors, whether it is ours.
+
+    ``vigil`` watches over it.
+    """
 
     address: str
     node: str
     cpus: int
     local: bool
+    vigil: Vigil
+
+    def trouble(self) -> str:
+        """What is wrong with it; empty when nothing is. What was lost does not come back."""
+        return self.vigil.trouble
 
 
 @contextmanager
@@ -60,11 +70,12 @@ def open_cluster(settings: ClusterSettings) -> Iterator[Cluster]:
     authentication on a network, UnavailableError when the cluster does not answer.
     """
     ray = _installed()
-    if ray.is_initialized():
-        yield _described(ray, local=settings.address is None)
-        return
-    with _opened(ray, settings):
-        yield _described(ray, local=settings.address is None)
+    with nullcontext() if ray.is_initialized() else _opened(ray, settings):
+        cluster = _described(ray, local=settings.address is None)
+        try:
+            yield cluster
+        finally:
+            cluster.vigil.close()
 
 
 @contextmanager
@@ -73,12 +84,15 @@ def _opened(ray: Any, settings: ClusterSettings) -> Iterator[None]:
         with local_ray(ray, settings.cpus, QUIET):
             yield
         return
-    _connect(ray, settings.address)
-    try:
-        _check_locked(ray.get_runtime_context().gcs_address)
-        yield
-    finally:
-        ray.shutdown()
+    with surroundings(PATIENT):
+        forget_earlier_settings()
+        _connect(ray, settings.address)
+        try:
+            _check_locked(ray.get_runtime_context().gcs_address)
+            yield
+        finally:
+            with actions_kept():
+                ray.shutdown()
 
 
 def _installed() -> Any:
@@ -97,7 +111,8 @@ def _connect(ray: Any, address: str) -> None:
         _check_locked(address)
         _check_answers(address)
     try:
-        ray.init(address=address, runtime_env={"env_vars": THREADS}, **QUIET)
+        with handlers_kept(), actions_kept():
+            ray.init(address=address, runtime_env={"env_vars": THREADS}, **QUIET)
     except Exception as error:  # Ray raises all kinds here; the user needs one sentence
         with contextlib.suppress(Exception):
             ray.shutdown()
@@ -127,9 +142,8 @@ def _check_locked(address: str) -> None:
 
 def _check_answers(address: str) -> None:
     """Ray itself waits for a minute before it says that nobody is there."""
-    host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+        connect(address, ANSWER_S)
     except (OSError, ValueError) as error:
         raise UnavailableError(f"a Ray cluster must answer at {address!r}, but got {error}.") from error
 
@@ -145,4 +159,6 @@ def _on_loopback(address: str) -> bool:
 def _described(ray: Any, *, local: bool) -> Cluster:
     context = ray.get_runtime_context()
     cpus = int(ray.cluster_resources().get("CPU", 1))
-    return Cluster(context.gcs_address, context.get_node_id(), max(cpus, 1), local)
+    services = needed(ray)
+    look: Callable[[], str] = OwnProcesses(services) if services else Head(context.gcs_address)
+    return Cluster(context.gcs_address, context.get_node_id(), max(cpus, 1), local, Vigil(look))

@@ -10,6 +10,7 @@ from dataeff_al.labeling.packing import pack_outcome
 from dataeff_al.labeling.spool import FileSpool
 from dataeff_al.labeling.types import Done, LabelerInfo, LabelFailure
 from dataeff_al.parts import Runtime
+from services.actors.answers import all_is_well
 from services.actors.hired import Hired
 from services.actors.replica import Post
 
@@ -30,6 +31,7 @@ class Duty:
     """The labeler's declaration, how it runs, where blobs are and what is remembered of attempts.
 
     ``spool`` is None for pure labelers, whose calls are free to repeat. ``prefix`` begins the replicas' names.
+    ``trouble``: what is wrong with the cluster; empty when nothing is.
     """
 
     post: Post
@@ -38,6 +40,7 @@ class Duty:
     blobs: Blobs
     spool: FileSpool | None
     prefix: str
+    trouble: Callable[[], str] = all_is_well
 
     @property
     def batch(self) -> int:

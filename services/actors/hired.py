@@ -1,8 +1,9 @@
 """One labeler replica as the driver knows it."""
 
+import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import ray
@@ -10,7 +11,7 @@ import ray
 from dataeff_al.digests import Ref
 from dataeff_al.labeling.types import Progress
 from dataeff_al.parts import Runtime
-from services.actors.answers import answer, end
+from services.actors.answers import HEAD_S, answer, end, within
 from services.actors.cluster import NAMESPACE
 from services.actors.placement import placement
 from services.actors.replica import Post, Replica, Report
@@ -37,19 +38,16 @@ class Hired:
     @classmethod
     def new(cls, prefix: str, post: Post, runtime: Runtime | None) -> "Hired":
         """Begin to make a replica. A paid call is never repeated by Ray: not the actor, not its calls."""
-        actor = (
-            ray.remote(Replica)
-            .options(
-                name=f"{prefix}-{secrets.token_hex(6)}",
-                namespace=NAMESPACE,
-                lifetime="detached",
-                max_restarts=0,
-                max_task_retries=0,
-                max_concurrency=CALLS_AT_ONCE,
-                **placement(runtime),
-            )
-            .remote(post)
+        made: Any = ray.remote(Replica).options(
+            name=f"{prefix}-{secrets.token_hex(6)}",
+            namespace=NAMESPACE,
+            lifetime="detached",
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=CALLS_AT_ONCE,
+            **placement(runtime),
         )
+        actor = within(HEAD_S, lambda: made.remote(post))
         return cls(actor, found=False)
 
     def ask_report(self) -> Any:
@@ -63,6 +61,11 @@ class Hired:
         for attempt in (*report.done, *report.lost):
             self.assigned.pop(attempt, None)
 
+    def settle(self, holding: Collection[str]) -> None:
+        """Its labeler is made; what it has was given by an earlier driver."""
+        self.ready = True
+        self.assigned.update(dict.fromkeys(holding))
+
     def give(self, jobs: Sequence[tuple[str, Ref]]) -> Any:
         """Give attempts."""
         self.assigned.update(dict.fromkeys(attempt for attempt, _ in jobs))
@@ -73,6 +76,19 @@ class Hired:
         """Ask for attempts not to be begun; what it says is a list of those."""
         self._turn += 1
         return self.actor.cancel.remote(list(attempts), self._turn)
+
+    def has_dropped(self, attempts: Collection[str]) -> None:
+        """It never began these, and has them no more."""
+        for attempt in attempts:
+            self.assigned.pop(attempt, None)
+
+    def ack(self, attempts: Collection[str]) -> None:
+        """Outcomes that are in the record need not be kept."""
+        made = self.answered.intersection(attempts)
+        self.answered -= made
+        if made:
+            with contextlib.suppress(Exception):  # what is gone with its cluster keeps nothing
+                self.actor.ack.remote(sorted(made))
 
     def look_up(self, attempt: str) -> Progress:
         """What became of an attempt of an earlier life. Raises UnavailableError."""

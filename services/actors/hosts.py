@@ -2,7 +2,7 @@
 
 import platform
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,56 +11,26 @@ from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.hosts import Host
 from dataeff_al.campaign.place import Place
 from dataeff_al.campaign.spec import CampaignSpec
-from dataeff_al.digests import Ref, digest_json
+from dataeff_al.digests import digest_json
 from dataeff_al.labeling.external import ExternalHost
 from dataeff_al.labeling.spool import FileSpool
-from dataeff_al.labeling.types import LabelerHost, LabelerInfo, Progress
+from dataeff_al.labeling.types import LabelerHost, LabelerInfo
 from dataeff_al.parts import Runtime
 from dataeff_al.stores.blobs import FileBlobs
 from dataeff_al.stores.open import BLOBS
 from services.actors.cluster import Cluster
-from services.actors.duty import Duty, Job
+from services.actors.crew import Crew
+from services.actors.duty import Duty
 from services.actors.keeping import Keeping
+from services.actors.labeler_host import RayLabelerHost
+from services.actors.parting import Parting
 from services.actors.replica import Post
 from services.actors.seat import PluginFile, Seat
 from services.actors.staff import Staff
-from services.actors.workers import Crew
 
 SPOOL = "spool"
 MOST_SIDE_BY_SIDE = 16
-
-
-class RayLabelerHost:
-    """A labeler's replicas as one campaign sees them."""
-
-    def __init__(self, staff: Staff, on_done: Callable[[str], None]) -> None:
-        self._staff, self._on_done = staff, on_done
-
-    @property
-    def info(self) -> LabelerInfo:
-        """The hosted labeler's declaration."""
-        return self._staff.duty.info
-
-    @property
-    def capacity(self) -> int:
-        """How many attempts it takes at once."""
-        return self._staff.duty.capacity
-
-    def start(self, attempt: str, request: Ref) -> None:
-        """Take on an attempt; idempotent."""
-        self._staff.start(Job(attempt, request, self._on_done))
-
-    def poll(self, attempts: Sequence[str]) -> Mapping[str, Progress]:
-        """How each attempt stands."""
-        return {attempt: self._staff.progress(attempt) for attempt in attempts}
-
-    def ack(self, attempts: Sequence[str]) -> None:
-        """The outcomes are in the record."""
-        self._staff.ack(attempts)
-
-    def cancel(self, attempts: Sequence[str]) -> None:
-        """Drop what has not begun."""
-        self._staff.cancel(attempts)
+LINGER_S = 20.0
 
 
 class RayHosts:
@@ -78,22 +48,30 @@ class RayHosts:
         cluster: an open one.
         place: the run's folder, the campaign file's folder, the shared data. The last two are paths on every node.
         plugins: plugin files of this run, which are sent along.
+        linger_s: how long what a campaign has let go of is kept for the next one, a twin or a repeat [s].
     """
 
-    def __init__(self, cluster: Cluster, place: Place, plugins: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, cluster: Cluster, place: Place, plugins: Sequence[Path] = (), linger_s: float = LINGER_S
+    ) -> None:
         folder, base_dir = place.folder.resolve(), place.base_dir.resolve()
         self.blobs = FileBlobs(folder / BLOBS)
         self.concurrency = min(cluster.cpus, MOST_SIDE_BY_SIDE)
         self._place, self._spool = Place(folder, base_dir, place.data_root), FileSpool(folder / SPOOL)
         files = [PluginFile.read(path) for path in plugins]
         self._name = digest_json([platform.node(), str(folder), str(base_dir), [file.text for file in files]])[:16]
-        self._keeping = Keeping(f"keeper-{self._name}", folder / BLOBS, folder / SPOOL, cluster.node)
+        self._cluster = cluster
+        self._keeping = Keeping(f"keeper-{self._name}", folder / BLOBS, folder / SPOOL, cluster.node, cluster.trouble)
         self._seat = Seat(self._keeping.name, base_dir, place.data_root, files)
-        self._crew = Crew(self._seat, self.concurrency)
+        self._crew = Crew(self._seat, self.concurrency, cluster.trouble)
         self._staffs: dict[str, Staff] = {}
         self._users: dict[str, str] = {}
         self._parts: tuple[str, Parts] | None = None
-        self._lock = threading.RLock()
+        self._lock, self._parting = threading.RLock(), Parting(linger_s)
+
+    def obstacle(self) -> str:
+        """Why nothing new may be begun now: a cluster that was lost."""
+        return self._cluster.trouble()
 
     def parts(self, spec: CampaignSpec) -> Parts:
         """Pool and labeler, kept while campaigns that share them run."""
@@ -120,16 +98,15 @@ class RayHosts:
             return RayLabelerHost(self._staffs[key], on_done)
 
     def release(self, campaign: str) -> None:
-        """Let go of the campaign's worker, and of labelers that nobody has used since another one was asked."""
+        """Let go of the campaign's worker and replicas; what nobody wants for a while is ended."""
         with self._lock:
             self._crew.release(campaign)
-            newest = self._users.pop(campaign, None)
-            unused = set(self._staffs) - set(self._users.values()) - {newest}
-            for key in unused:
-                self._staffs.pop(key).close()
+            self._users.pop(campaign, None)
+        self._parting.put_off(self._end_unused)
 
     def close(self) -> None:
         """End every actor."""
+        self._parting.cancel()
         with self._lock:
             for staff in self._staffs.values():
                 staff.close()
@@ -143,6 +120,12 @@ class RayHosts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _end_unused(self) -> None:
+        with self._lock:
+            for key in set(self._staffs) - set(self._users.values()):
+                self._staffs.pop(key).close()
+            self._crew.dismiss_idle()
+
     def _duty(self, key: str, spec: CampaignSpec, info: LabelerInfo) -> Duty:
         runtime = spec.labeler.runtime or Runtime()
         return Duty(
@@ -152,6 +135,7 @@ class RayHosts:
             blobs=self.blobs,
             spool=None if info.effect == "pure" else self._spool,
             prefix=f"labeler-{self._name}-{digest_json(key)[:16]}",
+            trouble=self.obstacle,
         )
 
 

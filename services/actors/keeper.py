@@ -14,7 +14,7 @@ from dataeff_al.digests import Ref
 from dataeff_al.labeling.spool import FileSpool
 from dataeff_al.labeling.types import Done
 from dataeff_al.stores.blobs import FileBlobs
-from services.actors.answers import SHORT_S, answer, named
+from services.actors.answers import HEAD_S, SHORT_S, answer, named, within
 from services.actors.cluster import NAMESPACE
 from services.actors.lifeline import Lifeline
 
@@ -73,8 +73,7 @@ class Keeper:
 
 def make_keeper(name: str, blobs: Path, spool: Path, node: str) -> Any:
     """The keeper of that name, made on ``node`` when there is none. Raises UnavailableError when it does not come."""
-    made: Any = ray.remote(Keeper)
-    actor = made.options(
+    made: Any = ray.remote(Keeper).options(
         name=name,
         namespace=NAMESPACE,
         lifetime="detached",
@@ -83,7 +82,8 @@ def make_keeper(name: str, blobs: Path, spool: Path, node: str) -> Any:
         max_restarts=0,
         max_concurrency=CALLS_AT_ONCE,
         scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
-    ).remote(blobs, spool)
+    )
+    actor = within(HEAD_S, lambda: made.remote(blobs, spool))
     answer(actor.ping.remote(), SHORT_S)
     return actor
 

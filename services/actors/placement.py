@@ -4,6 +4,9 @@ from typing import Any
 
 from dataeff_al.parts import Runtime
 
+PLACE_S = 300.0
+"""How long an actor may wait for room in the cluster [s]."""
+
 
 def placement(runtime: Runtime | None) -> dict[str, Any]:
     """Options of an actor. Without a word in the campaign an actor reserves nothing, so that a laptop has room for all.

@@ -20,6 +20,7 @@ from dataeff_al.labeling.spooled import Spooled
 from dataeff_al.labeling.types import Done, LabelerContext, Progress, Running, Unknown
 from dataeff_al.parts import Runtime
 from services.actors.lifeline import Lifeline
+from services.actors.memory_limit import MemoryLimit
 from services.actors.seat import Seat
 
 FORGOTTEN_S = 3600.0
@@ -62,18 +63,21 @@ class Replica:
         self._called_off: dict[str, int] = {}
         self._open: set[str] = set()
         self._count = 0
+        self._memory = MemoryLimit(post.runtime.memory_gib)
         self._lifeline = Lifeline(FORGOTTEN_S, lambda: bool(self._open))
         threading.excepthook = _end_process
 
     def report(self, after: int, wait_s: float) -> Report:
         """What is new after the report of that number, as soon as there is something, or after ``wait_s``.
 
-        The first one makes the labeler. Raises DataeffError when that fails.
+        The first one makes the labeler. Raises DataeffError when that fails, UnavailableError when the process has
+        taken more memory than it may: whoever asks ends it.
         """
         self._lifeline.touch()
         until, hosted = time.monotonic() + wait_s, self._labeler()
         while not self._has_news(after) and not hosted.abandoned and time.monotonic() < until:
             hosted.poll([])
+            self._memory.check()
         with self._news:
             new = {attempt: progress for attempt, (number, progress) in self._ended.items() if number > after}
             done = {attempt: progress for attempt, progress in new.items() if isinstance(progress, Done)}

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from dataeff_al.digests import Ref, digest_bytes
@@ -122,6 +123,10 @@ class TransferredSpool:
     def outcome(self, attempt: str) -> Done | None:
         """The remembered outcome."""
         return self._line.ask("outcome", attempt)
+
+    def kept(self) -> Sequence[str]:
+        """Nothing that is looked for from here: whoever drives a campaign looks into the folder."""
+        return []
 
     def forget(self, attempt: str) -> None:
         """The record has the outcome."""

@@ -1,17 +1,17 @@
-"""Answering a campaign's queries from outside, on its run folder: ``ask``, ``tell``."""
+"""Answering a campaign's queries from outside, in its run folder or at a controller: ``ask``, ``tell``."""
 
 import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.options import AsJson, Plugins
+from services.cli.options import AsJson, Plugins, Run, Target
 
 if TYPE_CHECKING:
-    from dataeff_al.campaign.notebook import Campaign
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+    from services.remote import Asked
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +25,7 @@ def ask(
     out: Annotated[Path, typer.Option("--out", metavar="Q.npz", help="Where to write the samples.")],
     n: Annotated[int, typer.Option("-n", "--number", min=1, max=100_000, help="Queries to lease at most.")] = 1,
     again: Annotated[bool, typer.Option("--again", help="Those that are leased already, instead of new ones.")] = False,
+    target: Target = None,
     plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,7 +36,7 @@ def ask(
     from services.direct import check_writable
 
     check_writable(out)
-    with _campaign(run, plugins) as campaign:
+    with _campaign(run, target, plugins) as campaign:
         questions = campaign.leased() if again else campaign.ask(n)
         if questions:
             campaign.write_questions(out, questions)
@@ -48,12 +49,14 @@ def ask(
             typer.echo(f"{len(questions)} queries: {out}")
             if campaign.instructions:
                 typer.echo(campaign.instructions)
-            typer.echo(f"Bring answers with: dataeff-al tell {run} --in FILE.npz, holding {_wanted(campaign)}")
+            where = f"{run} --target {target}" if target else run
+            typer.echo(f"Bring answers with: dataeff-al tell {where} --in FILE.npz, holding {_wanted(campaign)}")
 
 
 def tell(
     run: Run,
     source: Annotated[Path, typer.Option("--in", metavar="ANSWERS.npz", help="The answers.")],
+    target: Target = None,
     plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +64,7 @@ def tell(
 
     Rows of nothing but -1 (classes), 255 (masks) or NaN are no answers yet.
     """
-    with _campaign(run, plugins) as campaign:
+    with _campaign(run, target, plugins) as campaign:
         told = campaign.tell_file(source)
         status = campaign.status
     if as_json:
@@ -70,19 +73,35 @@ def tell(
         typer.echo(f"{told.labels} new answers, {told.repeated} known before. {status}")
 
 
-def _campaign(run: Path, plugins: list[Path] | None) -> "Campaign":
-    from services.runtime import Settings, one_thread_each
+@contextmanager
+def _campaign(run: str, target: str | None, plugins: list[Path] | None) -> "Iterator[Asked]":
+    """The campaign at its controller; or in its folder, driven here."""
+    from services.runs import controlled
+    from services.runtime import Settings
+
+    surroundings = Settings.from_environment()
+    with controlled(run, target, surroundings) as found:
+        if found is not None:
+            from services.remote import RemoteCampaign
+
+            yield RemoteCampaign(*found)
+            return
+    with _folder(Path(run), surroundings.data_root, plugins) as campaign:
+        yield campaign
+
+
+def _folder(run: Path, data_root: Path | None, plugins: list[Path] | None) -> "AbstractContextManager[Asked]":
+    from services.runtime import one_thread_each
 
     one_thread_each()
     from dataeff_al.campaign.notebook import Campaign
     from dataeff_al.campaign.run_folder import RunFolder
 
     # A folder alone is meant here: a campaign file would start a new run.
-    folder = RunFolder(run).folder
-    return Campaign(folder, data_root=Settings.from_environment().data_root, plugins=plugins or ())
+    return Campaign(RunFolder(run).folder, data_root=data_root, plugins=plugins or ())
 
 
-def _wanted(campaign: "Campaign") -> str:
+def _wanted(campaign: "Asked") -> str:
     """What a file of answers must hold, in words."""
     target = campaign.target
     shape = ", ".join(map(str, ("n", *target.shape))) + ("" if target.shape else ",")

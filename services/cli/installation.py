@@ -1,4 +1,4 @@
-"""What is installed: ``plugins``, ``version``."""
+"""What is installed: ``plugins``, ``version``, ``failpoints``."""
 
 import json
 import platform
@@ -16,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(plugins)
     app.command()(version)
+    app.command()(failpoints)
 
 
 def plugins(as_json: AsJson = False) -> None:
@@ -50,6 +51,20 @@ def version(as_json: AsJson = False) -> None:
         return
     for name, number in found.items():
         typer.echo(f"{name:16}{number or 'not installed'}")
+
+
+def failpoints(as_json: AsJson = False) -> None:
+    """List the points at which tests kill a process.
+
+    DATAEFF_FAILPOINT=NAME:N=kill in the environment kills a command there, the N-th time that it comes by.
+    """
+    from dataeff_al.failpoints import POINTS
+
+    if as_json:
+        typer.echo(json.dumps(dict(POINTS), indent=2))
+        return
+    for name, what in POINTS.items():
+        typer.echo(f"{name:24}{what}")
 
 
 def versions() -> dict[str, str | None]:

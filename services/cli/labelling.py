@@ -18,7 +18,7 @@ Settings = Annotated[
 ]
 Source = Annotated[Path, typer.Option("--in", metavar="X.npz", help="The samples.")]
 Out = Annotated[Path, typer.Option("--out", metavar="Y.npz", help="Where to write the labels.")]
-Pictures = Annotated[Path | None, typer.Option("--plot", metavar="DIR", help="Draw labelled samples as PNG here.")]
+Pictures = Annotated[Path | None, typer.Option("--plot", metavar="DIR", help="Draw the answers as PNG here.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,6 +52,8 @@ def label(
     part = direct.labeler_part(labeler, settings or ())
     pool = direct.read_pool(part, source)
     direct.check_writable(out)
+    if plot is not None:
+        direct.make_folder(plot)
     built, answers = direct.prepare(part, pool, Surroundings.from_environment().data_root, seed)
     try:
         direct.ask_all(built, answers, _say)

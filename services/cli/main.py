@@ -14,6 +14,7 @@ import typer
 
 from services.cli import answering, checking, installation, labelling, models, running, service
 from services.cli.failures import exit_code_of
+from services.runtime import arm_failpoints
 
 _GROUPS = (running, service, checking, labelling, answering, models, installation)
 # typer swallows Ctrl-C and hands this code on instead.
@@ -60,6 +61,7 @@ def run(given: Sequence[str]) -> int:
         logging.getLogger("dataeff_al").setLevel(logging.INFO)
     rest = [argument for argument in options if argument != "--debug"] + list(given[len(options) :])
     try:
+        arm_failpoints()
         code = build_app()(rest, prog_name="dataeff-al", standalone_mode=False)
         sys.stdout.flush()
         if code == _TYPER_INTERRUPTED:

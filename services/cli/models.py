@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from services.cli.options import AsJson, Plugins
+from services.cli.options import AsJson, Plugins, Run, Target
 
 if TYPE_CHECKING:
     from dataeff_al.campaign.predicting import RunModel
+    from dataeff_al.rpc import Client
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
 
 
 class Format(StrEnum):
@@ -43,22 +44,47 @@ def export(
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The file to write.")],
     part: Annotated[Part, typer.Option("--part", help="Of a dataset: which samples.")] = Part.ALL,
     twins: Annotated[bool, typer.Option("--twins", help="Of a dataset: what the twins bought, too.")] = False,
+    target: Target = None,
     plugins: Plugins = None,
 ) -> None:
     """Take a run's model or its labelled samples away.
 
-    A model comes with a card as JSON beside it.
+    A model comes with a card as JSON beside it. A controller hands out models as safetensors.
     """
+    from services.runs import client_of
+    from services.runtime import Settings
+
+    if target is not None:
+        with client_of(Settings.from_environment(), target) as client:
+            typer.echo(f"Model: {_fetch(client, run, form, out)}")
+    elif form is Format.ONNX:
+        _export_onnx(Path(run), out, plugins)
+    else:
+        _export(Path(run), form, out, part, twins=twins)
+
+
+def _fetch(client: "Client", campaign: str, form: Format, out: Path) -> Path:
+    from dataeff_al.campaign.outcome import MODEL, write_json
+    from dataeff_al.errors import CapabilityError
+    from services.direct import check_writable
+
+    if form is not Format.SAFETENSORS:
+        raise CapabilityError(f"a controller hands out models as safetensors, but got {form.value!r}.")
+    path = out / MODEL if out.is_dir() else out
+    check_writable(path)
+    write_json(path.with_suffix(".json"), client.download(campaign, path).card)
+    return path
+
+
+def _export(run: Path, form: Format, out: Path, part: Part, *, twins: bool) -> None:
     from dataeff_al.campaign.exporting import export_dataset, export_model
     from dataeff_al.campaign.run_folder import RunFolder
 
     if form is Format.SAFETENSORS:
         typer.echo(f"Model: {export_model(RunFolder(run), out)}")
-    elif form is Format.ONNX:
-        _export_onnx(run, out, plugins)
-    else:
-        count = export_dataset(RunFolder(run), out, cast(Any, part.value), twins=twins)
-        typer.echo(f"{count} labelled samples: {out}")
+        return
+    count = export_dataset(RunFolder(run), out, cast(Any, part.value), twins=twins)
+    typer.echo(f"{count} labelled samples: {out}")
 
 
 def _export_onnx(run: Path, out: Path, plugins: list[Path] | None) -> None:
@@ -70,7 +96,7 @@ def _export_onnx(run: Path, out: Path, plugins: list[Path] | None) -> None:
 
 
 def predict(
-    run: Run,
+    run: Folder,
     source: Annotated[Path, typer.Option("--in", metavar="X.npz", help="The samples.")],
     out: Annotated[Path, typer.Option("--out", metavar="Y.npz", help="Where to write the predictions.")],
     plugins: Plugins = None,

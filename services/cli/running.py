@@ -37,6 +37,7 @@ def run(
     settings: Set = None,
     plugins: Plugins = None,
     inline: Annotated[bool, typer.Option("--inline", help="No Ray, no server: everything in this process.")] = False,
+    drawn: Annotated[bool, typer.Option("--report/--no-report", help="Draw the report, which takes seconds.")] = True,
     as_json: AsJson = False,
 ) -> int:
     """Run a campaign, or go on with it when DIR holds it already.
@@ -54,7 +55,10 @@ def run(
     folder = out or Path("runs") / spec.name
     given = (spec, folder, campaign.parent.resolve(), surroundings.data_root)
     try:
-        done = _inline(*given, quiet=as_json) if inline else _through_controller(*given, plugins or (), quiet=as_json)
+        if inline:
+            done = _inline(*given, quiet=as_json, report=drawn)
+        else:
+            done = _through_controller(*given, plugins or (), quiet=as_json, report=drawn)
     except KeyboardInterrupt:
         _leave_at_once()
     _say(done.summary, folder, as_json)
@@ -62,10 +66,12 @@ def run(
     return exit_code(done.states)
 
 
-def _inline(spec: "CampaignSpec", folder: Path, base_dir: Path, data_root: Path | None, *, quiet: bool) -> "Ended":
+def _inline(
+    spec: "CampaignSpec", folder: Path, base_dir: Path, data_root: Path | None, *, quiet: bool, report: bool
+) -> "Ended":
     from services.inline import InlineRun
 
-    return InlineRun(spec, folder, base_dir, data_root, quiet).run()
+    return InlineRun(spec, folder, base_dir, data_root, quiet, report=report).run()
 
 
 def _through_controller(
@@ -76,12 +82,13 @@ def _through_controller(
     plugins: "Sequence[Path]",
     *,
     quiet: bool,
+    report: bool,
 ) -> "Ended":
     from dataeff_al.campaign.place import Place
     from services.controller.assembly import ray_hosts
     from services.local import LocalRun
 
-    return LocalRun(spec, Place(folder, base_dir, data_root), ray_hosts(plugins=tuple(plugins)), quiet).run()
+    return LocalRun(spec, Place(folder, base_dir, data_root), ray_hosts(plugins=tuple(plugins)), quiet, report).run()
 
 
 def _leave_at_once() -> NoReturn:
@@ -144,11 +151,22 @@ def report(run: Run, plugins: Plugins = None) -> None:
 def fsck(
     run: Annotated[str, typer.Argument(metavar="RUN|STORE_URL", help="A run's folder, or the URL of a store.")],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Remake the tables from the event log.")] = False,
+    invoices: Annotated[
+        Path | None,
+        typer.Option(
+            "--invoices",
+            metavar="FILE|DIR",
+            help="What the labeler was paid for: an attempt's id a line, or a file named after each.",
+        ),
+    ] = None,
+    blobs: Annotated[
+        Path | None, typer.Option("--blobs", metavar="DIR", help="The blobs, where they are not beside the record.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Check the record's invariants; ends with 1 when one is violated."""
-    from services.checkup import check_record
+    from services.checkup import check_record, read_invoices
 
-    found = check_record(run, rebuild)
+    found = check_record(run, rebuild, read_invoices(invoices) if invoices else None, blobs)
     typer.echo(json.dumps(asdict(found), indent=2) if as_json else str(found))
     return 0 if found.ok else FAILED

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli.options import AsJson, Campaign, Set
+from services.cli.options import AsJson, Campaign, Run, Set, Target
 from services.cli.running import exit_code
 
 if TYPE_CHECKING:
     from dataeff_al.campaign.state import State
     from dataeff_al.rpc.types import CampaignInfo
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A campaign's id, or a run's folder.")]
-Target = Annotated[
-    str | None,
-    typer.Option("--target", metavar="HOST:PORT", help="The controller; DATAEFF_TARGET or 127.0.0.1:7460 by default."),
-]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for people.")]
 
 
@@ -67,7 +62,7 @@ def serve(
         folder=store,
         record=record,
         admission=Admission(inputs.resolve(), Settings.from_environment().data_root),
-        open_hosts=ray_hosts(cpus) if ray else inline_hosts,
+        open_hosts=ray_hosts(cpus, revive=True) if ray else inline_hosts,
         binding=Binding(host, port, tls_cert, tls_key, tokens),
         most=most,
     )

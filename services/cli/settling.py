@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli.options import AsJson
+from services.cli.options import AsJson, Run, Target
 
 if TYPE_CHECKING:
     from dataeff_al.campaign.ledger import Ledger
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+    from dataeff_al.rpc import Client
 
 
 class Verdict(StrEnum):
@@ -35,6 +34,7 @@ def settle(
         typer.Option("--as", help="lost: never paid, and asked again. wasted: paid, and the label is gone."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Settle all of them alike.")] = False,
+    target: Target = None,
     as_json: AsJson = False,
 ) -> None:
     """List attempts whose outcome is unknown, or settle them; run the campaign again to go on.
@@ -46,19 +46,20 @@ def settle(
     if verdict is None:
         if attempt or every:
             raise DataeffError("what became of the attempt must be given by --as lost or --as wasted, but got neither.")
-        _list(run, as_json)
+        _list(run, target, as_json)
         return
     if bool(attempt) == every:
         raise DataeffError("either one attempt or --all must be given, but got both or neither.")
-    settled = _settle(run, attempt, verdict.value)
-    typer.echo(json.dumps(settled) if as_json else f"Settled as {verdict.value}: {len(settled)}. Run again to go on.")
+    settled, then = _settle(run, target, attempt, verdict.value)
+    typer.echo(json.dumps(settled) if as_json else f"Settled as {verdict.value}: {len(settled)}. {then}")
 
 
-def _list(run: Path, as_json: bool) -> None:
-    from dataeff_al.campaign.run_folder import RunFolder
+def _list(run: str, target: str | None, as_json: bool) -> None:
+    from services.runs import controlled
+    from services.runtime import Settings
 
-    with RunFolder(run).reading() as store:
-        rows = [row for name in store.campaigns() for row in _unknown(_ledger(store, name))]
+    with controlled(run, target, Settings.from_environment()) as found:
+        rows = _listed_in(Path(run)) if found is None else _remote(*found)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -68,13 +69,61 @@ def _list(run: Path, as_json: bool) -> None:
         typer.echo("No attempt waits to be settled.")
 
 
-def _settle(run: Path, attempt: str, verdict: Any) -> list[str]:
+def _listed_in(folder: Path) -> list[dict[str, str]]:
+    from dataeff_al.campaign.run_folder import RunFolder
+
+    with RunFolder(folder).reading() as store:
+        return [row for name in store.campaigns() for row in _unknown(_ledger(store, name))]
+
+
+def _remote(client: "Client", campaign: str) -> list[dict[str, str]]:
+    """What the controller says is unknown about a campaign, its twins and repeats."""
+    infos = [client.get(name) for name in (campaign, *client.get(campaign).members)]
+    return [
+        {
+            "campaign": info.id,
+            "attempt": each.attempt,
+            "purpose": each.purpose,
+            "payload": each.payload,
+            "reason": each.reason,
+        }
+        for info in infos
+        for each in info.unknown
+    ]
+
+
+def _settle(run: str, target: str | None, attempt: str, verdict: Any) -> tuple[list[str], str]:
+    """What was settled, and what is to be done next."""
+    from dataeff_al.errors import NotFoundError
+    from services.runs import controlled
+    from services.runtime import Settings
+
+    with controlled(run, target, Settings.from_environment()) as found:
+        if found is None:
+            settled, then = _settle_in(Path(run), attempt, verdict), "Run again to go on."
+        else:
+            settled, then = _settle_at(*found, attempt, verdict), "Resume it to go on if it is paused."
+    if attempt and not settled:
+        raise NotFoundError(f"an attempt must be of unknown outcome to be settled, but got {attempt!r}.")
+    return settled, then
+
+
+def _settle_at(client: "Client", campaign: str, attempt: str, verdict: Any) -> list[str]:
+    """A controller tells of so many at a time: it is asked until there are no more."""
+    settled: list[str] = []
+    while chosen := [row for row in _remote(client, campaign) if attempt in ("", row["attempt"])]:
+        for row in chosen:
+            client.settle(row["campaign"], row["attempt"], verdict)
+            settled.append(row["attempt"])
+    return settled
+
+
+def _settle_in(folder: Path, attempt: str, verdict: Any) -> list[str]:
     from dataeff_al.campaign.commands import Settle
     from dataeff_al.campaign.run_folder import RunFolder
-    from dataeff_al.errors import NotFoundError
     from dataeff_al.stores.open import open_store
 
-    store, settled = open_store(RunFolder(run).folder, writer=True), list[str]()
+    store, settled = open_store(RunFolder(folder).folder, writer=True), list[str]()
     try:
         for name in store.campaigns():
             ledger = _ledger(store, name)
@@ -83,8 +132,6 @@ def _settle(run: Path, attempt: str, verdict: Any) -> list[str]:
             settled.extend(chosen)
     finally:
         store.close()
-    if attempt and not settled:
-        raise NotFoundError(f"an attempt must be of unknown outcome to be settled, but got {attempt!r}.")
     return settled
 
 

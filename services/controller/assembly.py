@@ -7,7 +7,8 @@ from pathlib import Path
 from dataeff_al.campaign.hosts import Hosts
 from dataeff_al.campaign.place import Place
 from dataeff_al.rpc import convert
-from dataeff_al.stores.open import open_store
+from dataeff_al.stores.blobs import FileBlobs
+from dataeff_al.stores.open import BLOBS, open_store
 from dataeff_al.stores.protocol import Store
 from services.controller.confined import Admission
 from services.controller.controller import Controller
@@ -23,16 +24,24 @@ def inline_hosts(place: Place) -> AbstractContextManager[Hosts]:
     return place.inline_hosts()
 
 
-def ray_hosts(cpus: int | None = None, plugins: tuple[Path, ...] = ()) -> OpenHosts:
-    """Work is done in Ray actors; Ray is imported, and started or joined, when the hosts are opened."""
+def ray_hosts(cpus: int | None = None, plugins: tuple[Path, ...] = (), *, revive: bool = False) -> OpenHosts:
+    """Work is done in Ray actors; Ray is imported, and started or joined, when the hosts are opened.
+
+    ``revive``: open a Ray anew when it was lost, as a service does; a run comes to rest and is run again.
+    """
 
     @contextmanager
     def opened(place: Place) -> Iterator[Hosts]:
         from services.actors.cluster import ClusterSettings, open_cluster  # Ray need not be installed
         from services.actors.hosts import RayHosts
+        from services.actors.reviving import RevivingHosts
 
         settings = ClusterSettings.from_environment()
         wanted = ClusterSettings(settings.address, cpus or settings.cpus)
+        if revive:
+            with RevivingHosts(wanted, place, plugins) as reviving:
+                yield reviving
+            return
         with open_cluster(wanted) as cluster, RayHosts(cluster, place, plugins) as hosts:
             yield hosts
 
@@ -64,6 +73,7 @@ def controller_at(
     store = open_store(record or folder, writer=True)
     conduct = Conduct(most=most, obstacle=place.obstacle)
     try:
+        FileBlobs(folder / BLOBS).sweep()
         with (
             open_hosts(place) as hosts,
             controller_over(store, hosts, admission, lambda name: folder / CAMPAIGNS / name, conduct) as made,

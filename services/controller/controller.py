@@ -207,7 +207,7 @@ class Controller:
         members = self.families.members(campaign)
         standing, failure = self.families.standing, self.families.failure(campaign)
         return info_of(
-            standing.state(campaign),
+            standing.state(campaign) if full else standing.outline(campaign),
             standing.created_at(campaign),
             self.families.activity(root_of(campaign)),
             problem=str(failure) or repr(failure) if failure else "",

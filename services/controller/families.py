@@ -18,7 +18,7 @@ from dataeff_al.campaign.outcome import SUMMARY, write_outcome
 from dataeff_al.campaign.session import Session
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
-from dataeff_al.errors import NotFoundError, UnavailableError
+from dataeff_al.errors import NoRoomError, NotFoundError, UnavailableError
 from dataeff_al.events import Event
 from dataeff_al.rpc.types import Activity
 from dataeff_al.sentences import shown
@@ -41,12 +41,14 @@ class Conduct:
         most: how many at once.
         turn_s: how long one may go on while others wait [s].
         always_report: write a campaign's outcome whenever it comes to rest, not only when it has ended.
+        figures: draw reports, which takes seconds.
         obstacle: why nothing new may be begun now; empty when nothing is in the way.
     """
 
     most: int = 4
     turn_s: float = 60.0
     always_report: bool = False
+    figures: bool = True
     obstacle: Callable[[], str] = no_obstacle
 
 
@@ -62,6 +64,7 @@ class Families:
 
     def __init__(self, feed: Feed, hosts: Hosts, folder_of: Callable[[str], Path], conduct: Conduct) -> None:
         self.feed, self.standing, self.hosts = feed, Standing(feed.store), hosts
+        feed.listen(self.standing.grow)
         self._folder_of, self._conduct = folder_of, conduct
         self._lock, self._reporting = threading.RLock(), threading.Lock()
         self._sessions: dict[str, Session] = {}
@@ -110,8 +113,8 @@ class Families:
 
     def unfinished(self, root: str) -> bool:
         """Whether a family has not ended, or its outcome has not been written."""
-        states = [self.standing.state(name) for name in self.members(root)]
-        return not all(state.terminal for state in states) or not (self._folder_of(root) / SUMMARY).exists()
+        ended = all(self.feed.store.about(name).ended for name in self.members(root))
+        return not ended or not (self._folder_of(root) / SUMMARY).exists()
 
     def halt(self, campaign: str, parting: Pause | None) -> None:
         """Stop driving a family as soon as nothing of it is in flight."""
@@ -151,7 +154,10 @@ class Families:
 
     def _new_session(self, root: str, spec: CampaignSpec) -> Session:
         known, obstacle = self.standing.state, self._conduct.obstacle
-        return Session(spec, root, self.feed.store, self.hosts, resume=False, known=known, obstacle=obstacle)
+        recall = self.standing.recall
+        return Session(
+            spec, root, self.feed.store, self.hosts, resume=False, known=known, recall=recall, obstacle=obstacle
+        )
 
     def _turn(self, root: str) -> Turn:
         return Turn(lambda: self._drive(root), lambda: self.halt(root, None))
@@ -165,6 +171,12 @@ class Families:
             states = session.run()
             self._failures.pop(root, None)
             self._rest(root, states, session)
+        except (NoRoomError, UnavailableError) as error:
+            # Nothing is lost, and it passes: the ticker has it driven again.
+            self._failures[root] = error
+            log.warning("campaign %s waits: %s", root, error)
+            with self._lock:
+                self._resting.add(root)
         except Exception as error:
             self._failures[root] = error
             # Whoever closes the record under a campaign's feet knows that it cannot go on.
@@ -180,7 +192,8 @@ class Families:
             folder = self._folder_of(root)
             folder.mkdir(parents=True, exist_ok=True)
             with self._reporting:
-                write_outcome(folder, session.spec, states, self.feed.store, self.hosts.blobs)
+                store, blobs = self.feed.store, self.hosts.blobs
+                write_outcome(folder, session.spec, states, store, blobs, report=self._conduct.figures)
 
     def _tick(self) -> None:
         """Deadlines of leases and rounds pass without anybody's doing."""
@@ -195,7 +208,10 @@ class Families:
                     log.exception("looking at campaign %s failed", root)
 
     def _look_at(self, root: str) -> None:
-        if any(self.idle_with_work(name) for name in self.members(root)):
+        failed = root in self._failures
+        if failed and self._conduct.obstacle():
+            return
+        if failed or any(self.idle_with_work(name) for name in self.members(root)):
             with self._lock:
                 self._resting.discard(root)
             self.wake(root)

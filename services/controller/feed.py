@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from dataeff_al.errors import RequestError
 from dataeff_al.events import Event
-from dataeff_al.stores.protocol import Committed, RequestKey, Store, StoredEvent
+from dataeff_al.stores.protocol import About, Committed, Mark, RequestKey, Snapshot, Store, StoredEvent
 
 T = TypeVar("T")
 KEPT_EVENTS = 4096
@@ -28,9 +28,9 @@ def root_of(campaign: str) -> str:
 
 
 class AnnouncingStore:
-    """A record that tells of every append, after it is durable."""
+    """A record that tells of every append, after it is durable: what was written, and where the log ends now."""
 
-    def __init__(self, store: Store, announce: Callable[[str, int], None]) -> None:
+    def __init__(self, store: Store, announce: Callable[[str, Sequence[Event], int], None]) -> None:
         self._store, self._announce = store, announce
 
     @property
@@ -39,12 +39,18 @@ class AnnouncingStore:
         return self._store.epoch
 
     def append(
-        self, campaign: str, events: Sequence[Event], expected_n: int, epoch: int, request: RequestKey | None = None
+        self,
+        campaign: str,
+        events: Sequence[Event],
+        expected_n: int,
+        epoch: int,
+        request: RequestKey | None = None,
+        marks: Sequence[Mark] = (),
     ) -> Committed:
         """Write events; see :class:`~dataeff_al.stores.protocol.Store`."""
-        done = self._store.append(campaign, events, expected_n, epoch, request)
+        done = self._store.append(campaign, events, expected_n, epoch, request, marks)
         if events and not done.replayed:
-            self._announce(campaign, done.n)
+            self._announce(campaign, events, done.n)
         return done
 
     def committed(self, campaign: str, request: RequestKey) -> Committed | None:
@@ -58,6 +64,18 @@ class AnnouncingStore:
     def campaigns(self) -> Sequence[str]:
         """Ids of all campaigns in order of creation."""
         return self._store.campaigns()
+
+    def about(self, campaign: str) -> About:
+        """A campaign at a glance. Raises NotFoundError."""
+        return self._store.about(campaign)
+
+    def keep(self, campaign: str, snapshot: Snapshot, epoch: int, onto: int = 0) -> None:
+        """Put a snapshot in the place of the one before. Raises ConflictError."""
+        self._store.keep(campaign, snapshot, epoch, onto)
+
+    def snapshot(self, campaign: str, *, whole: bool = True) -> Snapshot | None:
+        """The newest snapshot, or None."""
+        return self._store.snapshot(campaign, whole=whole)
 
     def close(self) -> None:
         """Let go of the record."""
@@ -94,12 +112,19 @@ class Feed(Generic[T]):
         self._wakers: dict[str, dict[int, Callable[[], None]]] = {}
         self._members: dict[str, list[str]] = {}
         self._counter = 0
+        self._listeners: list[Callable[[str, Sequence[Event], int], None]] = []
         for campaign in store.campaigns():
             self._members.setdefault(root_of(campaign), []).append(campaign)
         self.store = AnnouncingStore(store, self.announce)
 
-    def announce(self, campaign: str, n: int) -> None:
-        """The campaign's log ends at ``n`` now: wake whoever follows its family."""
+    def listen(self, listener: Callable[[str, Sequence[Event], int], None]) -> None:
+        """Have ``listener`` told of all that is written, by whoever writes it, before they go on."""
+        self._listeners.append(listener)
+
+    def announce(self, campaign: str, events: Sequence[Event], n: int) -> None:
+        """The campaign's log has grown by events and ends at ``n`` now: wake whoever follows its family."""
+        for listener in self._listeners:
+            listener(campaign, events, n)
         root = root_of(campaign)
         with self._lock:
             known = self._members.setdefault(root, [])

@@ -2,11 +2,14 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from dataeff_al.campaign import commands as cmd
+from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.launch import spec_of
-from dataeff_al.campaign.state import AttemptStatus, QueryStatus, State
+from dataeff_al.campaign.rules import rules_of
+from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
 from dataeff_al.errors import ConflictError, DataError, NotFoundError, RequestError, StateError, UnavailableError
 from dataeff_al.events import AttemptGrant, LabelRecord, Leased
@@ -14,7 +17,7 @@ from dataeff_al.labeling.check import problem
 from dataeff_al.labeling.packing import pack_outcome, unpack_outcome
 from dataeff_al.labeling.types import Label, LabelerInfo
 from dataeff_al.rpc import limits
-from dataeff_al.rpc.types import Lease, Receipt, Renewed
+from dataeff_al.rpc.types import Form, Lease, Receipt, Renewed
 from dataeff_al.sentences import shown
 from dataeff_al.stores.protocol import RequestKey
 from services.controller import requests
@@ -27,7 +30,8 @@ class Leases:
 
     def __init__(self, controller: Controller) -> None:
         self._controller, self._families = controller, controller.families
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._choosing = threading.Lock()
+        self._promised: defaultdict[str, set[str]] = defaultdict(set)
         self._infos: dict[str, LabelerInfo] = {}
 
     def ask(self, campaign: str, count: int, request_id: str) -> Sequence[Lease]:
@@ -35,13 +39,35 @@ class Leases:
         members = self._asked(campaign)
         requests.whole("count", count, limits.MAX_LEASES)
         key = requests.request_key(request_id, "ask", {"campaign": campaign, "count": count})
-        with self._locks[root_of(campaign)]:
-            for member in members:
-                if done := self._families.feed.store.committed(member, key):
-                    return self._given_before(member, done.n)
-            if self._controller.draining:
-                raise UnavailableError("a controller that leases queries must not be going down, but got one that is.")
-            return next((leases for member in members if (leases := self._grant(member, count, key))), [])
+        # A campaign that grants looks for the request itself, just before it writes.
+        if len(members) > 1 or self._controller.draining:
+            if (leases := self._given_before(members, key)) is not None:
+                return leases
+            self._refuse_while_draining()
+        for member in members:
+            if leases := self._grant(member, count, key):
+                return leases
+        return self._given_before(members, key) or []
+
+    def describe(self, campaign: str) -> Form:
+        """What is shown to those who answer, and what an answer must look like. Raises StateError as :meth:`ask`."""
+        self._asked(campaign)
+        parts = self._parts(campaign)
+        instructions = getattr(parts.labeler, "instructions", "")
+        return Form(parts.pool.spec, parts.labeler.info.target, str(instructions), parts.labeler.info.cost)
+
+    def leased(self, campaign: str) -> Sequence[Lease]:
+        """Leases without an answer yet, as many as fit into one answer."""
+        found, room = list[Lease](), limits.MAX_ARRAYS_BYTES
+        for member in self._asked(campaign):
+            state = self._families.standing.state(member)
+            for attempt in state.open_attempts():
+                sample = self._sample(state, attempt.query)
+                room -= len(sample)
+                if room < 0 and found:
+                    return found
+                found.append(Lease(attempt.id, member, attempt.query, attempt.deadline, sample))
+        return found
 
     def renew(self, campaign: str, attempts: Sequence[str], request_id: str) -> Renewed:
         """Move the deadline of leases on; of those that have ended nothing is said."""
@@ -58,19 +84,20 @@ class Leases:
 
     def tell(self, campaign: str, attempt: str, packed: bytes, work_s: float, request_id: str) -> Receipt:
         """Take a label. Raises DataError when it has another form, ConflictError when it was told otherwise before."""
-        self._asked(campaign)
+        members = self._asked(campaign)
         requests.attempt_id(attempt)
         requests.seconds("work_s", work_s)
         label = _label(packed, self._info(campaign))
         ref = self._families.hosts.blobs.put(pack_outcome(label))
         content = {"campaign": campaign, "attempt": attempt, "label": ref, "work_s": work_s}
         key = requests.request_key(request_id, "tell", content)
-        self._refuse_another(self._families.standing.state(campaign), attempt, ref, key)
+        owner = self._owner(members, attempt)
+        repeated = self._was_told(self._families.standing.state(owner), attempt, ref, key)
         record = LabelRecord(label=ref, cost=label.cost, work_s=work_s)
-        self._families.submit(campaign, cmd.Tell(attempt, record), key)
-        self._wake(campaign)
-        told = self._families.standing.state(campaign).attempts[attempt]
-        return Receipt("extra" if told.status is AttemptStatus.EXTRA else "posted", ref)
+        self._families.submit(owner, cmd.Tell(attempt, record), key)
+        self._wake(owner)
+        told = self._families.standing.state(owner).attempts[attempt]
+        return Receipt("extra" if told.status is AttemptStatus.EXTRA else "posted", ref, repeated)
 
     def decline(self, campaign: str, attempt: str, reason: str, others_may_try: bool, request_id: str) -> None:
         """End a lease without a label; a query that others may not try either is given up."""
@@ -97,44 +124,81 @@ class Leases:
     def _info(self, campaign: str) -> LabelerInfo:
         root = root_of(campaign)
         if root not in self._infos:
-            created = self._families.standing.state(root).created
-            assert created is not None
-            self._infos[root] = self._families.hosts.parts(spec_of(created)).labeler.info
+            self._infos[root] = self._parts(root).labeler.info
         return self._infos[root]
 
-    def _grant(self, campaign: str, count: int, key: RequestKey) -> list[Lease]:
-        state = self._families.standing.state(campaign)
-        waiting = [query.id for query in state.live_queries() if query.status is QueryStatus.PROPOSED]
-        if not waiting or state.terminal or state.cancelling:
-            return []
-        fitting = self._fitting(state, waiting[:count])
-        events = self._families.submit(campaign, cmd.GrantAttempts(tuple(fitting)), key)
-        return [lease for event in events if isinstance(event, Leased) for lease in self._leases(state, event.attempts)]
+    def _parts(self, campaign: str) -> Parts:
+        created = self._families.standing.state(root_of(campaign)).created
+        assert created is not None
+        return self._families.hosts.parts(spec_of(created))
 
-    def _fitting(self, state: State, queries: Sequence[str]) -> list[str]:
-        """As many of the queries as fit into one answer."""
-        room, found = limits.MAX_ARRAYS_BYTES, list[str]()
+    def _owner(self, members: Sequence[str], attempt: str) -> str:
+        """The member of a family that an attempt belongs to. Raises NotFoundError."""
+        standing = self._families.standing
+        found = (member for member in members if attempt in standing.state(member).attempts)
+        owner = next(found, None)
+        if owner is None:
+            raise NotFoundError(f"an attempt must belong to campaign {members[0]!r}, but got {shown(attempt)}.")
+        return owner
+
+    def _grant(self, campaign: str, count: int, key: RequestKey) -> list[Lease]:
+        with self._promise(campaign, count) as (state, queries):
+            if not queries:
+                return []
+            samples = self._fitting(state, queries)
+            events = self._families.submit(campaign, cmd.GrantAttempts(tuple(samples)), key)
+        if not events:
+            return self._given_before([campaign], key) or []
+        grants = [grant for event in events if isinstance(event, Leased) for grant in event.attempts]
+        return [_lease(campaign, grant, samples[grant.query]) for grant in grants]
+
+    def _refuse_while_draining(self) -> None:
+        if self._controller.draining:
+            raise UnavailableError("a controller that leases queries must not be going down, but got one that is.")
+
+    @contextmanager
+    def _promise(self, campaign: str, count: int) -> Iterator[tuple[State, Sequence[str]]]:
+        """Queries that nobody else gets while they are being leased; asks then need not wait for each other."""
+        promised = self._promised[campaign]
+        with self._choosing:
+            state = self._families.standing.state(campaign)
+            over = state.terminal or state.cancelling
+            first = () if over else state.waiting.first(count + len(promised))
+            queries = [query for query in first if query not in promised][:count]
+            promised.update(queries)
+        try:
+            yield state, queries
+        finally:
+            with self._choosing:
+                promised.difference_update(queries)
+
+    def _fitting(self, state: State, queries: Sequence[str]) -> dict[str, bytes]:
+        """As many of the queries as fit into one answer, with their samples."""
+        room, found = limits.MAX_ARRAYS_BYTES, dict[str, bytes]()
         for query in queries:
-            room -= len(self._families.hosts.blobs.get(Ref(state.queries[query].request)))
+            sample = self._sample(state, query)
+            room -= len(sample)
             if room < 0 and not found:
                 raise RequestError(f"a sample must have at most {limits.MAX_ARRAYS_BYTES} bytes to be sent.")
             if room < 0:
                 break
-            found.append(query)
+            found[query] = sample
         return found
 
-    def _leases(self, state: State, grants: Sequence[AttemptGrant]) -> list[Lease]:
-        blobs = self._families.hosts.blobs
-        return [
-            Lease(each.attempt, state.id, each.query, each.deadline, blobs.get(Ref(state.queries[each.query].request)))
-            for each in grants
-        ]
+    def _sample(self, state: State, query: str) -> bytes:
+        return self._families.hosts.blobs.get(Ref(state.queries[query].request))
 
-    def _given_before(self, campaign: str, n: int) -> list[Lease]:
-        """The leases that event ``n`` gave."""
-        event = next(iter(self._families.feed.store.read(campaign, n - 1))).event
-        grants = event.attempts if isinstance(event, Leased) else ()
-        return self._leases(self._families.standing.state(campaign), grants)
+    def _given_before(self, campaigns: Sequence[str], key: RequestKey) -> list[Lease] | None:
+        """The leases that the same request was given by one of the campaigns; None when it is new."""
+        store = self._families.feed.store
+        for campaign in campaigns:
+            done = store.committed(campaign, key)
+            if done is not None:
+                event = next(iter(store.read(campaign, done.n - 1))).event
+                state = self._families.standing.state(campaign)
+                grants = event.attempts if isinstance(event, Leased) else ()
+                return [_lease(campaign, grant, self._sample(state, grant.query)) for grant in grants]
+        return None
 
     @staticmethod
     def _query_of(state: State, attempt: str) -> str:
@@ -142,15 +206,28 @@ class Leases:
             raise NotFoundError(f"an attempt must belong to campaign {state.id!r}, but got {shown(attempt)}.")
         return state.attempts[attempt].query
 
-    def _refuse_another(self, state: State, attempt: str, ref: Ref, key: RequestKey) -> None:
-        query = state.queries[self._query_of(state, attempt)]
-        answered = state.attempts[attempt].status is AttemptStatus.DONE
-        if answered and query.label != ref and not self._families.feed.store.committed(state.id, key):
+    def _was_told(self, state: State, attempt: str, ref: Ref, key: RequestKey) -> bool:
+        """Whether another request has told the label before. Raises ConflictError when it told another label."""
+        status = state.attempts[attempt].status
+        if status not in (AttemptStatus.DONE, AttemptStatus.EXTRA):
+            return False
+        if self._families.feed.store.committed(state.id, key):
+            return False
+        if status is AttemptStatus.DONE and state.queries[state.attempts[attempt].query].label != ref:
             raise ConflictError(f"an attempt must keep its first answer, but got another one for {attempt!r}.")
+        return True
 
     def _wake(self, campaign: str) -> None:
-        if self._families.idle_with_work(campaign):
+        """Drive the campaign on when an answer gives it something to do."""
+        state = self._families.standing.state(campaign)
+        assert state.created is not None
+        waits = rules_of(state).close == "all" and len(state.live) > state.unknown
+        if not waits and self._families.idle_with_work(campaign):
             self._families.wake(campaign)
+
+
+def _lease(campaign: str, grant: AttemptGrant, sample: bytes) -> Lease:
+    return Lease(grant.attempt, campaign, grant.query, grant.deadline, sample)
 
 
 def _label(packed: bytes, info: LabelerInfo) -> Label:

@@ -121,6 +121,19 @@ class LabelingServicer(labeling_pb2_grpc.LabelingServiceServicer):
     def __init__(self, leases: Leases, calls: Calls) -> None:
         self._leases, self._calls = leases, calls
 
+    async def Describe(  # noqa: N802
+        self, request: labeling_pb2.DescribeRequest, context: Context
+    ) -> labeling_pb2.DescribeResponse:
+        """Tell the form of samples and labels."""
+        return convert.form_message(await self._calls.answer(context, self._leases.describe, request.campaign))
+
+    async def ListLeased(  # noqa: N802
+        self, request: labeling_pb2.ListLeasedRequest, context: Context
+    ) -> labeling_pb2.AskResponse:
+        """Tell which queries are leased."""
+        leases = await self._calls.answer(context, self._leases.leased, request.campaign)
+        return labeling_pb2.AskResponse(leases=map(convert.lease_message, leases))
+
     async def Ask(self, request: labeling_pb2.AskRequest, context: Context) -> labeling_pb2.AskResponse:  # noqa: N802
         """Lease queries."""
         args = (request.campaign, request.count, request.request_id)

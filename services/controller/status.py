@@ -33,6 +33,7 @@ _CODES: Mapping[type[DataeffError], Code] = {
     errors.LockedError: Code.UNAVAILABLE,
     errors.CorruptError: Code.DATA_LOSS,
     errors.NotFoundError: Code.NOT_FOUND,
+    errors.NoRoomError: Code.RESOURCE_EXHAUSTED,
     errors.RecordError: Code.UNAVAILABLE,
     errors.DataeffError: Code.FAILED_PRECONDITION,
 }

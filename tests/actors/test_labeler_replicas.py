@@ -63,8 +63,7 @@ class Office:
 
     def lose_driver(self):
         """The old staff hears nothing any more, like that of a killed process; a new one begins."""
-        self.staff._closed.set()
-        self.staff._thread.join()
+        self.staff._listener.close()
         self.staff = Staff(self.duty)
 
     def drive(self, how, key):

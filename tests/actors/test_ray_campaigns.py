@@ -10,7 +10,7 @@ from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.summary import digests
 from dataeff_al.events import Evaluated, Told
 from dataeff_al.stores.fsck import fsck
-from dataeff_al.stores.open import open_store
+from dataeff_al.stores.open import BLOBS, open_store
 
 TINY = """
 version: 1
@@ -37,6 +37,7 @@ def tiny(replicas=1):
 def run(hosts, folder, spec, observe=lambda _state, _events: None):
     """The digests of a campaign and its twin, and what was told; the record must be sound."""
     folder.mkdir()
+    (folder / BLOBS).symlink_to(hosts.blobs._folder)
     store = open_store(folder, writer=True)
     try:
         states = Session(spec, folder.name, store, hosts, observe).run()

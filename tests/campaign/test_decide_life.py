@@ -59,6 +59,29 @@ def test_a_cancelled_campaign_takes_what_is_in_flight_and_then_releases_everythi
     _sound(campaign)
 
 
+def test_a_query_that_comes_back_after_the_cancellation_is_not_leased_again(paper):
+    campaign = paper().ask()
+    first, *_ = campaign.grant()
+    campaign.do(cmd.Cancel())
+    campaign.do(cmd.Fail(first, "timeout", "no answer"))
+    query = campaign.state.attempts[first].query
+    assert campaign.state.queries[query].status is QueryStatus.PROPOSED
+    with pytest.raises(StateError, match="that is cancelling"):
+        campaign.do(cmd.GrantAttempts((query,)))
+    campaign.do(cmd.ConfirmCancel())
+    with pytest.raises(StateError, match="that is cancelled"):
+        campaign.do(cmd.GrantAttempts((query,)))
+
+
+@pytest.mark.parametrize("change", [cmd.Pause(), cmd.Cancel()])
+def test_only_a_campaign_that_runs_comes_to_its_end(paper, change):
+    campaign = paper().round().ask()
+    campaign.do(cmd.Withdraw(tuple(campaign.state.live)))
+    campaign.do(change)
+    with pytest.raises(StateError, match="only a running campaign can end"):
+        campaign.do(cmd.Conclude("completed", "the budget is spent"))
+
+
 def test_what_waits_is_released_as_soon_as_the_campaign_is_cancelled(paper):
     campaign = paper().ask()
     campaign.do(cmd.Cancel())

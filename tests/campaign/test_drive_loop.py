@@ -15,12 +15,12 @@ from dataeff_al.campaign.hosts import StepResult
 from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.state import AttemptStatus, QueryStatus
-from dataeff_al.digests import canonical_json, digest_json
+from dataeff_al.digests import canonical_json, digest_bytes, digest_json
 from dataeff_al.errors import StateError
-from dataeff_al.labeling.packing import pack_request
+from dataeff_al.labeling.packing import pack_outcome, pack_request
 from dataeff_al.labeling.spool import FileSpool, MemorySpool
 from dataeff_al.labeling.spooled import Spooled
-from dataeff_al.labeling.types import Label, LabelerInfo, LabelFailure, Request
+from dataeff_al.labeling.types import Done, Label, LabelerInfo, LabelFailure, Request, Unknown
 from dataeff_al.samples.types import Sample, SampleId, TargetSpec
 from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import fsck
@@ -284,6 +284,53 @@ class TestRecovery:
         assert state.finished
         assert set(one.toy.keys.values()) == {1}
         assert set(one.toy.samples.values()) == {1}
+
+
+class TestWhatLiesAtTheHost:
+    """Attempts that are over in the record, and of which the host of an earlier life still keeps something."""
+
+    def test_what_the_record_has_is_forgotten(self, bench):
+        one = bench()
+        one.killed_at(lambda event: event.kind == "told")
+        assert FileSpool(one.folder).kept()
+        life = one.life()
+        life.run()
+        life.end()
+        assert FileSpool(one.folder).kept() == []
+        assert set(one.toy.keys.values()) == {1}
+
+    def test_a_mark_without_an_outcome_is_forgotten_too(self, bench):
+        one = bench()
+        one.killed_at(lambda event: event.kind == "trained")
+        life = one.life()
+        over = next(key for key, attempt in life.state.attempts.items() if attempt.status is AttemptStatus.DONE)
+        FileSpool(one.folder).mark_started(over)
+        life.run()
+        life.end()
+        assert FileSpool(one.folder).kept() == []
+
+    def test_a_late_answer_is_heard(self, bench):
+        one = bench()
+        one.killed_at(lambda event: event.kind == "leased")
+        life = one.life()
+        late = next(key for key in life.state.open if life.host.poll([key])[key] == Unknown(started=False))
+        life.ledger.execute(cmd.Fail(late, "timeout", "no answer"))
+        answer = pack_outcome(Label({"label": np.int64(1)}))
+        FileSpool(one.folder).mark_done(late, Done(one.blobs.put(answer)))
+        state = life.run()
+        life.end()
+        assert state.attempts[late].status is AttemptStatus.DONE
+        assert state.queries[state.attempts[late].query].label == digest_bytes(answer)
+        assert late not in one.toy.keys
+        assert FileSpool(one.folder).kept() == []
+
+    def test_what_belongs_to_another_campaign_is_left_alone(self, bench):
+        one = bench()
+        life = one.life()
+        FileSpool(one.folder).mark_started("another-campaigns")
+        life.run()
+        life.end()
+        assert FileSpool(one.folder).kept() == ["another-campaigns"]
 
 
 class TestSteps:

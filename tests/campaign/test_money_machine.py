@@ -1,6 +1,7 @@
 """Random sequences of commands against a model of the money that knows nothing of events."""
 
 from collections import Counter
+from functools import reduce
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,8 +17,10 @@ from hypothesis.stateful import (
 
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
-from dataeff_al.campaign.apply import replay
-from dataeff_al.campaign.state import LIVE, OPEN, AttemptStatus, QueryStatus
+from dataeff_al.campaign.apply import apply, replay
+from dataeff_al.campaign.soundness import faults
+from dataeff_al.campaign.state import LIVE, OPEN, AttemptStatus, QueryStatus, State
+from dataeff_al.campaign.state_json import blocks_of, changed_blocks, head_of, state_from
 from dataeff_al.errors import BudgetError, StateError
 from dataeff_al.events import account_of
 from dataeff_al.stores.checks.content import HoldoutCheck
@@ -90,6 +93,8 @@ class Campaign(RuleBasedStateMachine):
         self.model = Model(total, 0)
         self.seen, self.checks, self.tables = 0, self._checks(), Tables()
         self.answered = set()
+        self.kept = self.earlier = State("tiny")
+        self.blocks = {}
 
     def _checks(self):
         return [NumberCheck(), MoneyCheck(), LeaseCheck(), LifeCheck(), HoldoutCheck()]
@@ -270,10 +275,22 @@ class Campaign(RuleBasedStateMachine):
             wanted = Counter((q.purpose, q.round) for q in members)
             assert {key: n for key, n in counts.items() if n} == dict(wanted)
 
+    @invariant()
+    def a_snapshot_says_as_much_as_the_log(self):
+        if not hasattr(self, "campaign") or self.kept.n == self.state.n:
+            return
+        assert faults(self.state) == []
+        self.blocks |= blocks_of(self.state, changed_blocks(self.kept, self.state))
+        self.kept = state_from("tiny", head_of(self.state), self.blocks.values())
+        assert self.kept == self.state
+        if self.state.n % 5 == 0:
+            self.earlier = self.kept
+
     def teardown(self):
         if not hasattr(self, "campaign"):
             return
         assert replay("tiny", self.campaign.log) == self.state
+        assert reduce(apply, self.campaign.log[self.earlier.n :], self.earlier) == self.state
         rows = {row["query"]: row["state"] for row in self.tables.rows("queries", "tiny")}
         assert rows == {key: query.status.value for key, query in self.state.queries.items()}
         rows = {row["attempt"]: row["state"] for row in self.tables.rows("attempts", "tiny")}
@@ -290,7 +307,12 @@ def test_random_commands_never_break_the_budget(paper):
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=500, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=150,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )
 

@@ -348,3 +348,24 @@ def test_a_query_that_waits_again_goes_to_the_end_of_the_line(paper):
     campaign.do(cmd.Fail(leased.attempts[0].attempt, "bad_label", "NaN"))
     assert campaign.state.queries[first].status is QueryStatus.PROPOSED
     assert campaign.planned(do.Grant)[0].queries[-1] == first
+
+
+def ended(paper, *values, stop):
+    campaign = paper(f"stop={{metric: accuracy, {stop}}}", "budget.total=30")
+    for value in values:
+        campaign.round(value)
+    return campaign.planned(do.Conclude)
+
+
+def test_labels_that_are_predicted_to_bring_too_little_end_the_campaign(paper):
+    (end,) = ended(paper, 0.50, 0.60, 0.601, stop="least_gain: 0.02")
+    assert end.outcome == "not_worth"
+    assert "3 more units were predicted to improve accuracy by" in end.reason
+
+
+def test_labels_that_are_worth_it_are_bought(paper):
+    assert not ended(paper, 0.50, 0.60, 0.70, stop="least_gain: 0.001")
+
+
+def test_two_rounds_predict_nothing(paper):
+    assert not ended(paper, 0.50, 0.50, stop="least_gain: 1.0")

@@ -28,8 +28,9 @@ def test_a_disk_that_is_nearly_full_is_an_obstacle_and_no_place_to_begin(place, 
 def test_a_place_is_held_by_one_and_belongs_to_one_campaign(place):
     from dataeff_al import events as ev
 
+    spec = {"budget": {"total": 1}}
     with place.store("one") as store:
-        store.append("one", [ev.Created(name="one", spec={}, spec_digest="d")], 0, store.epoch)
+        store.append("one", [ev.Created(name="one", spec=spec, spec_digest="d")], 0, store.epoch)
         with pytest.raises(LockedError), place.store("one"):
             pass
     with pytest.raises(ConflictError, match="must hold the campaign 'two', but got 'one'"), place.store("two"):

@@ -18,7 +18,7 @@ seed: 3
 pool: {kind: digits}
 evaluation: {validation: 10, test: 50}
 initial: {sampler: typical, n: 20}
-generator: {kind: pca, latent_dim: 4, runtime: {replicas: 2}}
+generator: {kind: pca, latent_dim: 4, runtime: {cpus: 2}}
 learner: {kind: mlp, task: classification}
 labeler:
   kind: escalate
@@ -85,7 +85,7 @@ def test_the_digest_tells_campaigns_apart_and_identity_forgets_only_runtime():
         other = parsed(settings=[change])
         assert other.digest != spec.digest
         assert other.identity != spec.identity
-    faster = parsed(settings=["labeler.runtime.replicas=8", "compare[1].learner.runtime={replicas: 2}"])
+    faster = parsed(settings=["labeler.runtime.replicas=8", "compare[1].learner.runtime={cpus: 2}"])
     assert faster.digest != spec.digest
     assert faster.identity == spec.identity
 
@@ -163,7 +163,8 @@ changes = st.fixed_dictionaries(
         ),
         "initial": st.fixed_dictionaries({"random": st.integers(1, 30)}),
         "stop": st.fixed_dictionaries(
-            {"metric": st.just("accuracy")}, optional={"target": st.floats(-10, 10), "plateau": st.integers(1, 9)}
+            {"metric": st.just("accuracy")},
+            optional={"target": st.floats(-10, 10), "plateau": st.integers(1, 9), "least_gain": st.floats(1e-6, 1)},
         ),
         "compare": st.lists(st.fixed_dictionaries({"sampler": wild}, optional={"generator": st.none()}), max_size=3),
     },

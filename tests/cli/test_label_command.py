@@ -182,7 +182,11 @@ def test_stress_is_nan_outside_tissue_and_in_samples_that_are_no_section(tmp_pat
         assert np.isfinite(file["stress"][0, 0]).tolist() == (ring == 2).tolist()
         assert np.isnan(file["stress"][1]).all()
     assert read_samples(out).target.unit == "kPa"
-    assert len(list((tmp_path / "plots").iterdir())) == 1
+    names = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert names == ["0000-000000.png", "0001-000001.png"]
+    with Image.open(tmp_path / "plots" / names[0]) as answer, Image.open(tmp_path / "plots" / names[1]) as refusal:
+        assert answer.size[0] > 900
+        assert refusal.size[0] > 600
 
 
 @pytest.mark.parametrize(
@@ -210,6 +214,9 @@ def test_a_file_without_answers_is_refused_before_anything_is_asked(digits, tmp_
     assert "answers must be in the file" in capsys.readouterr().err
     assert label("dataset", digits, tmp_path / "no" / "y.npz") == 1
     assert "in an existing folder" in capsys.readouterr().err
+    assert label("dataset", digits, tmp_path / "y.npz", "--plot", str(digits)) == 1
+    assert "pictures must go to a folder" in capsys.readouterr().err
+    assert not (tmp_path / "y.npz").exists()
 
 
 def test_one_sample_alone_can_be_labelled(tmp_path):

@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from dataeff_al.campaign.place import Place
 from dataeff_al.rpc import Client
-from services.controller.assembly import controller_at, inline_hosts
+from dataeff_al.stores.open import open_store
+from services.controller.assembly import CAMPAIGNS, controller_over
 from services.controller.confined import Admission
 from services.controller.controller import Controller
+from services.controller.families import Conduct
 from services.local import Background
 
 QUICK = """
@@ -38,7 +41,7 @@ WARD = QUICK.replace(
     "labeler: {{kind: dataset}}",
     'labeler: {{kind: external, cost: 2, max_cost: 3, target: {{kind: class, classes: ["0", "1", "2", "3", "4", "5", '
     '"6", "7", "8", "9"]}}}}',
-).replace("total: 10", "total: 60")
+).replace("total: 10", "total: 30")
 
 
 @dataclass
@@ -86,9 +89,14 @@ def texts() -> Texts:
 @pytest.fixture(scope="session")
 def controller(tmp_path_factory) -> Iterator[Controller]:
     folder = tmp_path_factory.mktemp("store")
-    admission = Admission(folder / "inputs")
-    (folder / "inputs").mkdir()
-    with controller_at(folder, None, admission, inline_hosts, most=2) as made:
+    inputs = folder / "inputs"
+    inputs.mkdir()
+    place, conduct = Place(folder, inputs, None), Conduct(most=2, figures=False)
+    with (
+        closing(open_store(folder, writer=True)) as store,
+        place.inline_hosts() as hosts,
+        controller_over(store, hosts, Admission(inputs), lambda name: folder / CAMPAIGNS / name, conduct) as made,
+    ):
         yield made
         made.drain(60)
 
@@ -115,10 +123,18 @@ def free_port() -> Callable[[], int]:
     return found
 
 
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """For processes of their own: what one has compiled, the next one need not compile again."""
+    kept = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", None):
+        kept.setdefault("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "compiled"))
+    return kept
+
+
 @contextmanager
-def _process(store: Path, port: int, *options: str) -> Iterator[Process]:
+def _process(environment: dict[str, str], store: Path, port: int, *options: str) -> Iterator[Process]:
     command = [sys.executable, "-m", "services.cli", "serve", "--store", str(store), "--no-ray", "--port", str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     popen = subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
@@ -132,21 +148,21 @@ def _process(store: Path, port: int, *options: str) -> Iterator[Process]:
         popen.communicate(timeout=20)
 
 
-def _starting(free_port: Callable[[], int]) -> Iterator[Callable[..., Process]]:
+def _starting(free_port: Callable[[], int], environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
     with ExitStack() as stack:
-        yield lambda store, *options: stack.enter_context(_process(store, free_port(), *options))
+        yield lambda store, *options: stack.enter_context(_process(environment, store, free_port(), *options))
 
 
 @pytest.fixture
-def start_process(free_port) -> Iterator[Callable[..., Process]]:
+def start_process(free_port, environment) -> Iterator[Callable[..., Process]]:
     """Starts controllers; all are gone after the test."""
-    yield from _starting(free_port)
+    yield from _starting(free_port, environment)
 
 
 @pytest.fixture(scope="module")
-def start_shared(free_port) -> Iterator[Callable[..., Process]]:
+def start_shared(free_port, environment) -> Iterator[Callable[..., Process]]:
     """Starts controllers; all are gone after the module."""
-    yield from _starting(free_port)
+    yield from _starting(free_port, environment)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def test_a_campaign_is_created_driven_and_watched_to_its_end(client, texts, cont
 def test_the_outcome_lies_in_a_folder_of_the_campaigns_own(client, texts, controller, tmp_path_factory):
     campaign, _ = run_to_end(client, texts.quick())
     folder = controller.families._folder_of(campaign)
-    assert {"campaign.yaml", "summary.json", "model.safetensors", "report.html"} <= {p.name for p in folder.iterdir()}
+    assert {"campaign.yaml", "summary.json", "model.safetensors"} <= {p.name for p in folder.iterdir()}
 
 
 def test_the_model_can_be_downloaded_and_is_the_one_that_was_trained(client, texts, tmp_path):

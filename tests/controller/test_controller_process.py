@@ -133,7 +133,7 @@ def test_the_commands_speak_to_a_controller(shared, texts, tmp_path, cli):
     assert campaign in cli("list").out
     assert campaign in [row["id"] for row in json.loads(cli("list", "--json").out)]
     assert "reason: tea" in cli("status", campaign).out
-    assert json.loads(cli("extend", campaign, 5, "--json").out)["queries"]["total"] == 65
+    assert json.loads(cli("extend", campaign, 5, "--json").out)["queries"]["total"] == 35
     assert cli("resume", campaign).code == 0
     assert cli("cancel", campaign, "--reason", "enough").code == 0
     watched = cli("watch", campaign)
@@ -152,6 +152,7 @@ def test_a_submitted_campaign_is_watched_to_its_exit_code(shared, texts, tmp_pat
     assert done.code == 3
     assert "exhausted: the budget is spent" in done.out
     assert "10/10 labels" in done.out
+    assert list((shared.store / "campaigns").glob("quick*/report.html"))
     path.write_text("version: 1\n")
     assert cli("submit", path).code == 2
 

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +45,40 @@ def test_nobody_gets_what_another_has(client, ward):
     assert client.ask(ward, 1) == []
 
 
+def test_many_who_ask_at_once_get_different_queries(client, ward):
+    with ThreadPoolExecutor(8) as threads:
+        given = [lease.query for leases in threads.map(lambda _: client.ask(ward, 2), range(8)) for lease in leases]
+    assert len(given) == len(set(given)) == 16
+
+
+def test_the_same_ask_many_times_at_once_gives_the_same_leases(client, ward):
+    with ThreadPoolExecutor(8) as threads:
+        given = list(threads.map(lambda _: client.ask(ward, 3, request_id="ask-8"), range(8)))
+    assert len(given[0]) == 3
+    assert all(leases == given[0] for leases in given)
+    assert len(client.ask(ward, 256)) == 17
+
+
+def test_many_who_tell_at_once_are_all_paid(client, ward):
+    leases = client.ask(ward, 14)
+    with ThreadPoolExecutor(8) as threads:
+        receipts = list(threads.map(lambda lease: client.tell(lease, label()), leases))
+    assert {receipt.booking for receipt in receipts} == {"posted"}
+    info = client.get(ward)
+    assert info.queries.spent + info.evaluation.spent == 2 * 14
+
+
+def test_the_form_and_what_is_leased_can_be_had(client, ward):
+    form = client.describe(ward)
+    assert (form.cost, form.instructions, form.target.classes[:2]) == (2, "", ("0", "1"))
+    assert form.samples.input_field.shape == (1, 8, 8)
+    assert client.list_leased(ward) == []
+    leases = client.ask(ward, 3)
+    assert {lease.attempt: lease for lease in client.list_leased(ward)} == {lease.attempt: lease for lease in leases}
+    client.tell(leases[0], label())
+    assert len(client.list_leased(ward)) == 2
+
+
 def test_the_same_ask_gives_the_same_leases(client, ward):
     first = client.ask(ward, 2, request_id="ask-1")
     assert client.ask(ward, 2, request_id="ask-1") == first
@@ -65,7 +100,7 @@ def test_a_label_is_paid_at_its_cost_and_told_once(client, ward):
     first = client.tell(lease, label(cost=3), request_id="t")
     assert first.booking == "posted"
     assert client.tell(lease, label(cost=3), request_id="t") == first
-    assert client.tell(lease, label(cost=3)) == first
+    assert client.tell(lease, label(cost=3)) == replace(first, repeated=True)
     info = client.get(ward)
     paid = (info.queries.spent + info.evaluation.spent) - (before.queries.spent + before.evaluation.spent)
     assert paid == 3

@@ -104,7 +104,7 @@ def test_an_interrupted_run_is_paused_and_goes_on(slow, tmp_path, eventually):
 
 
 def test_a_run_that_cannot_be_trained_ends_with_its_error(spec, tmp_path, monkeypatch):
-    monkeypatch.setattr("services.controller.families.write_outcome", lambda *_: 1 / 0)
+    monkeypatch.setattr("services.controller.families.write_outcome", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         local(spec, tmp_path / "run").run()
 

@@ -110,3 +110,9 @@ def hosted(tmp_path):
         return Hosted(labeler, spool, **options)
 
     return make
+
+
+@pytest.fixture
+def hosted_over():
+    """``hosted_over(labeler, spool, blobs)``: a host over what outlives it."""
+    return Hosted

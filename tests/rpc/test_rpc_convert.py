@@ -12,16 +12,16 @@ from dataeff_al.events import Paused, Resumed
 from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
 from dataeff_al.rpc import convert
-from dataeff_al.rpc.types import CampaignInfo, Lease, ModelCard, Page, Receipt, Renewed, UnknownAttempt
+from dataeff_al.rpc.types import CampaignInfo, Form, Lease, ModelCard, Page, Receipt, Renewed, UnknownAttempt
 from dataeff_al.rpc.v1 import campaigns_pb2, labeling_pb2, models_pb2
-from dataeff_al.samples.types import Sample
+from dataeff_al.samples.types import FieldSpec, Sample, SampleSpec, TargetSpec
 from dataeff_al.stores.protocol import StoredEvent
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 number = st.integers(0, 2**62)
 seconds = st.floats(0, 1e12)
 accounts = st.builds(Account, number, number, number, number)
-unknowns = st.builds(UnknownAttempt, text, text)
+unknowns = st.builds(UnknownAttempt, text, text, text, text, text)
 infos = st.builds(
     CampaignInfo,
     id=text,
@@ -122,10 +122,19 @@ def test_renewed_leases_survive_the_wire(deadline, attempts):
     assert convert.renewed(sent(convert.renewed_message(Renewed(deadline, attempts)))) == Renewed(deadline, attempts)
 
 
+@pytest.mark.parametrize("repeated", [False, True])
 @pytest.mark.parametrize("booking", ["posted", "extra"])
-def test_a_receipt_survives_the_wire(booking):
-    receipt = Receipt(booking, "ab")
+def test_a_receipt_survives_the_wire(booking, repeated):
+    receipt = Receipt(booking, "ab", repeated)
     assert convert.receipt(sent(convert.receipt_message(receipt))) == receipt
+
+
+@given(text, st.integers(0, 2**31), st.lists(text, min_size=2, max_size=3).map(tuple))
+def test_the_form_of_samples_and_labels_survives_the_wire(instructions, cost, classes):
+    image = FieldSpec((1, 8, 8), "float32", "intensity", range=(0.0, 1.0), pixel_size_mm=0.5)
+    target = TargetSpec(name="label", kind="class", shape=(), classes=classes)
+    form = Form(SampleSpec({"x": image}, "x"), target, instructions, cost)
+    assert convert.form(sent(convert.form_message(form))) == form
 
 
 @given(text, number, st.dictionaries(text, text | number, max_size=3))
@@ -142,6 +151,7 @@ def test_enums_say_nothing_when_nothing_was_said():
 
 def test_every_call_that_changes_something_carries_a_request_id():
     reads = {"ValidateRequest", "GetRequest", "ListRequest", "WatchRequest", "DownloadRequest"}
+    reads |= {"DescribeRequest", "ListLeasedRequest"}
     for file in (campaigns_pb2, labeling_pb2, models_pb2):
         for service in file.DESCRIPTOR.services_by_name.values():
             for method in service.methods:

@@ -193,7 +193,7 @@ def with_nan(place):
         ({"x": X[:, 0, 0], "y": np.full((4, 1), np.nan)}, "finite numbers"),
         ({"mask": MASK, "pixel_size_mm": np.array(-1.0)}, "one positive number"),
         ({"mask": MASK, "pixel_size_mm": np.array([0.1, 0.2])}, "one positive number"),
-        ({"label": np.arange(4)}, "must hold 'x or mask'"),
+        ({"label": np.arange(4)}, "must hold 'x' or 'mask'"),
         ({"x": np.zeros((0, 1, 2, 2))}, "at least one number"),
         ({"x": X, "range": np.array([1.0, 0.0])}, "two rising numbers"),
     ],

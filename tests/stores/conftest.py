@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,47 +42,77 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+class Postgres:
+    """A server of the tests' own, on loopback."""
+
+    def __init__(self, binaries: Path, user: str | None) -> None:
+        self._binaries, self._user = binaries, user
+        self.folder = Path(tempfile.mkdtemp(prefix="dataeff-postgres-"))
+        if user:
+            shutil.chown(self.folder, user)
+        port = _free_port()
+        self._options = f"-c listen_addresses=127.0.0.1 -p {port} -k {self.folder}"
+        self.url = f"postgresql+psycopg://{USER}@127.0.0.1:{port}/"
+        self._counter = itertools.count()
+
+    def _run(self, name: str, *options: str) -> None:
+        command = [str(self._binaries / name), "-D", str(self.folder / "data"), *options]
+        subprocess.run(command, user=self._user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=240)
+
+    def make(self) -> None:
+        self._run("initdb", "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C")
+
+    def start(self) -> None:
+        self._run("pg_ctl", "-l", str(self.folder / "log"), "-w", "-o", self._options, "start")
+
+    def stop(self) -> None:
+        """As a crash would: nothing is finished, connections are cut."""
+        self._run("pg_ctl", "-m", "immediate", "-w", "stop")
+
+    def new_database(self) -> str:
+        name = f"record{next(self._counter)}"
+        engine = create_engine(self.url + USER, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self.url + name
+
+
+@contextmanager
+def _postgres() -> Iterator[Postgres]:
     binaries, user = _binaries(), _server_user()
     if binaries is None:
         pytest.skip("PostgreSQL's initdb is not installed")
     if user == "":
         pytest.skip(f"PostgreSQL does not run as root, and there is no user {USER}")
-    folder = Path(tempfile.mkdtemp(prefix="dataeff-postgres-"))
-    if user:
-        shutil.chown(folder, user)
-    port = _free_port()
-    data = str(folder / "data")
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder}"
-
-    def run(*command: str) -> None:
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=120)
-
+    server = Postgres(binaries, user)
     try:
-        run(str(binaries / "initdb"), "-D", data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C")
-        run(str(binaries / "pg_ctl"), "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
+        server.make()
+        server.start()
         try:
-            yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/"
+            yield server
         finally:
-            run(str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
+            server.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def new_database(postgres_server: str) -> Callable[[], str]:
-    counter = itertools.count()
+def postgres_server() -> Iterator[Postgres]:
+    with _postgres() as server:
+        yield server
 
-    def make() -> str:
-        name = f"record{next(counter)}"
-        engine = create_engine(postgres_server + USER, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        return postgres_server + name
 
-    return make
+@pytest.fixture(scope="module")
+def shaky_server() -> Iterator[Postgres]:
+    """A server that tests may stop and start."""
+    with _postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server: Postgres) -> Callable[[], str]:
+    return postgres_server.new_database
 
 
 @pytest.fixture

@@ -73,13 +73,14 @@ def test_content_and_folders_are_synced_before_a_ref_is_given(tmp_path, monkeypa
 
     monkeypatch.setattr(os, "fsync", watch)
     points = []
-    blobs = FileBlobs(tmp_path / "blobs", probe=lambda point: points.append((point, len(synced))))
+    monkeypatch.setattr("dataeff_al.stores.blobs.reached", lambda point: points.append((point, len(synced))))
+    blobs = FileBlobs(tmp_path / "blobs")
     ref = blobs.put(b"stress")
     shard = str(_path(tmp_path / "blobs", ref).parent)
-    assert [point for point, _ in points] == ["blob.written", "blob.renamed", "blob.durable"]
+    assert [point for point, _ in points] == ["blob.before", "blob.written", "blob.renamed", "blob.durable"]
     draft = next(place for place in synced if "/tmp/" in place and place.startswith(str(tmp_path / "blobs")))
-    assert synced.index(draft) < points[0][1]
-    assert shard in synced[points[1][1] :]
+    assert synced.index(draft) < points[1][1]
+    assert shard in synced[points[2][1] :]
     assert str(tmp_path) in synced
     assert str(tmp_path / "blobs") in synced
 
@@ -119,10 +120,9 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
 @pytest.mark.parametrize("point", ["blob.written", "blob.renamed", "blob.durable"])
 def test_a_kill_while_writing_harms_nothing(tmp_path, point):
     child = (
-        "import os, signal, sys; from pathlib import Path; from dataeff_al.stores.blobs import FileBlobs\n"
-        "def probe(name):\n"
-        "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "FileBlobs(Path(sys.argv[1]), probe=probe).put(b'stress')"
+        "import sys; from pathlib import Path; from dataeff_al import failpoints\n"
+        "from dataeff_al.stores.blobs import FileBlobs\n"
+        "failpoints.arm(sys.argv[2] + '=kill'); FileBlobs(Path(sys.argv[1])).put(b'stress')"
     )
     done = subprocess.run([sys.executable, "-c", child, str(tmp_path), point], timeout=60)
     assert done.returncode == -9

@@ -5,9 +5,11 @@ import pytest
 
 from dataeff_al import events as ev
 from dataeff_al.digests import digest_bytes
+from dataeff_al.errors import DataError
 from dataeff_al.stores.blobs import FileBlobs, MemoryBlobs
 from dataeff_al.stores.chain import link
 from dataeff_al.stores.checks.content import HoldoutCheck
+from dataeff_al.stores.checks.invoices import InvoiceCheck
 from dataeff_al.stores.checks.money import MoneyCheck
 from dataeff_al.stores.checks.order import LeaseCheck, LifeCheck, NumberCheck
 from dataeff_al.stores.checks.protocol import violations
@@ -16,6 +18,7 @@ from dataeff_al.stores.memory import MemoryRecord, MemoryStore
 from dataeff_al.stores.open import open_store
 from dataeff_al.stores.protocol import StoredEvent
 from dataeff_al.testing.logs import Story, told_story
+from services.checkup import check_record, read_invoices
 
 
 def _placed(events):
@@ -247,6 +250,70 @@ def test_a_valid_run_is_found_valid(run):
     assert (report.campaigns, report.events) == (1, len(told_story()[1]))
     assert report.blobs > 10
     assert str(report).endswith(f"{report.blobs} blobs: 0 violations")
+
+
+def test_blobs_that_no_event_names_are_worth_a_note_and_no_fault(run):
+    before = _fsck(run)
+    ref = FileBlobs(run / "blobs").put(b"the task of a step")
+    (run / "blobs" / "tmp" / "draft").write_bytes(b"half")
+    after = _fsck(run)
+    assert after.ok
+    counts = [int(note.split()[0]) for report in (before, after) for note in report.notes]
+    assert counts[-1] == sum(counts[:-1]) + 1
+    assert str(after).startswith(f"{counts[-1]} blobs are named by no event\n")
+    assert ref in set(FileBlobs(run / "blobs").refs())
+
+
+# In the told story q2.1 to q5.1 are told, q6.1 failed at a cost, q7.1 expired and answered late, q8.1 was settled as
+# lost and turned out to have cost something; q9 was withdrawn.
+FAIR = {"q2.1": 1, "q5.1": 1, "q6.1": 1, "q7.1": 1, "q8.1": 1}
+
+
+def test_fair_invoices_are_found_fair(run):
+    assert _fsck(run, invoices=FAIR).ok
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [({"q2.1": 2}, "must be paid once, but got 2"), ({"q9.1": 1}, "an attempt in the record")],
+)
+def test_an_invoice_that_the_record_does_not_account_for_is_found(run, changed, words):
+    (found,) = _fsck(run, invoices=FAIR | changed).violations
+    assert found.invariant == "I10"
+    assert next(iter(changed)) in found.sentence
+    assert words in found.sentence
+
+
+def test_an_invoice_for_an_attempt_that_cost_nothing_is_found():
+    story = Story()
+    log = [*_bought(story), story.fail("q0"), ev.AttemptExpired(attempt="q1.1", query="q1")]
+    for invoices, wrong in (({"q0.1": 1}, 1), ({"q1.1": 1}, 1), ({}, 0)):
+        check = InvoiceCheck(invoices)
+        assert violations(check, _placed(log)) == []
+        assert [found.invariant for found in check.unbooked()] == ["I10"] * wrong
+
+
+def test_an_invoice_for_an_attempt_whose_outcome_is_owed_is_fair():
+    story = Story()
+    unknown = ev.AttemptUnknown(attempt="q1.1", query="q1", reason="r")
+    check = InvoiceCheck({"q0.1": 1, "q1.1": 1})
+    assert violations(check, _placed([*_bought(story), unknown])) == []
+    assert list(check.unbooked()) == []
+
+
+def test_invoices_are_read_from_a_file_or_a_folder(run, tmp_path):
+    listed = tmp_path / "invoices.txt"
+    listed.write_text("q2.1\n\n q5.1 \nq2.1\n")
+    assert read_invoices(listed) == {"q2.1": 2, "q5.1": 1}
+    folder = tmp_path / "invoices"
+    folder.mkdir()
+    for name in ("abc.1.2", "abc.7", "def"):
+        (folder / name).touch()
+    assert read_invoices(folder) == {"abc": 2, "def": 1}
+    with pytest.raises(DataError, match="text file or a folder"):
+        read_invoices(tmp_path / "none")
+    report = check_record(str(run), rebuild=False, invoices=read_invoices(listed))
+    assert [found.invariant for found in report.violations] == ["I10"]
 
 
 def test_a_removed_event_is_found(run):

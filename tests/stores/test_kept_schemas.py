@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from dataeff_al import events as ev
+from dataeff_al.campaign.recall import Recall
 from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import RECORD, open_store
@@ -30,3 +31,15 @@ def test_a_record_that_an_earlier_version_wrote_opens_and_goes_on(kept, tmp_path
     assert store.append("kept", [ev.Extended(amount=1)], end, store.epoch).n == end + 1
     assert fsck(store, blobs).ok
     store.close()
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.stem)
+def test_a_record_that_an_earlier_version_wrote_can_be_looked_at_as_it_is(kept, tmp_path):
+    shutil.copy(kept, tmp_path / RECORD)
+    store = open_store(tmp_path, writer=False)
+    assert store.snapshot("kept") is None
+    assert store.about("kept").status == "cancelled"
+    assert Recall(store).state("kept").cancelled
+    assert Recall(store).outline("kept").cancelled
+    store.close()
+    assert (tmp_path / RECORD).read_bytes() == kept.read_bytes()

@@ -94,6 +94,35 @@ def test_a_reader_sees_what_the_writer_commits_and_writes_nothing(tmp_path):
     writer.close()
 
 
+def test_the_record_is_synced_in_full_and_has_no_write_ahead_log(record):
+    """Before 3.51.3 SQLite can lose what is in a write-ahead log when two connections use it."""
+    for writer, journal in ((True, "persist"), (False, "delete")):
+        store = open_store(record, writer=writer)
+        with store._session.reading() as connection:
+            asked = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("synchronous", "journal_mode")
+            ]
+        store.close()
+        assert asked == [2, journal], "2 is FULL"
+    assert not (record / "record.sqlite-wal").exists()
+
+
+def test_a_write_ahead_log_that_somebody_turned_on_is_folded_in(record):
+    database = sqlite3.connect(record / "record.sqlite")
+    assert database.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    database.close()
+    store = open_store(record, writer=True)
+    with store._session.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "persist"
+    store.close()
+
+
+def test_a_sqlite_that_is_too_old_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(RecordError, match="at least"):
+        open_store(tmp_path, writer=True)
+
+
 def test_a_readers_connection_itself_refuses_to_write(record):
     reader = open_store(record, writer=False)
     with pytest.raises(RecordError, match="readonly"), reader._session.reading() as connection:
@@ -258,22 +287,16 @@ HOT = bytes.fromhex("d9d505f920a163d7")
 """With which the journal of an unfinished transaction begins (https://www.sqlite.org/fileformat2.html#rollbackjournal)."""
 
 WRITER = """
-import os, signal, sys
-from dataeff_al import events as ev
+import sys
+from dataeff_al import events as ev, failpoints
 from dataeff_al.stores.protocol import RequestKey
 from dataeff_al.stores.sql import SqlStore
 from dataeff_al.testing.logs import Story
 
-folder, point, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-reached = 0
-
-def probe(name):
-    global reached
-    reached += name == point
-    if name == point and reached == count:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-store = SqlStore(f"sqlite:///{folder}/record.sqlite", probe=probe)
+folder, point, count = sys.argv[1:]
+if point != "random":
+    failpoints.arm(f"{point}:{count}=kill")
+store = SqlStore(f"sqlite:///{folder}/record.sqlite")
 with store._session.reading() as connection:
     connection.exec_driver_sql("PRAGMA cache_size=2")
 story = Story()

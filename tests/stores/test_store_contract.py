@@ -30,17 +30,17 @@ def test_the_whole_suite_runs_over_a_place_made_for_each_check(tmp_path):
 class _Forgetful(MemoryStore):
     """Says that it wrote, and did not."""
 
-    def append(self, campaign, events, expected_n, epoch, request=None):
+    def append(self, campaign, events, expected_n, epoch, request=None, marks=()):
         if len(events) == 1 and events[0].kind == "trained":
             events = []
-        return super().append(campaign, events, expected_n, epoch, request)
+        return super().append(campaign, events, expected_n, epoch, request, marks)
 
 
 class _Unfenced(MemoryStore):
     """Lets anybody write."""
 
-    def append(self, campaign, events, expected_n, epoch, request=None):
-        return super().append(campaign, events, expected_n, self.epoch, request)
+    def append(self, campaign, events, expected_n, epoch, request=None, marks=()):
+        return super().append(campaign, events, expected_n, self.epoch, request, marks)
 
 
 @pytest.mark.parametrize("broken", [_Forgetful, _Unfenced])

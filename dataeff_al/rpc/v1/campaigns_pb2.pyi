@@ -55,12 +55,18 @@ class Account(_message.Message):
     def __init__(self, total: _Optional[int] = ..., reserved: _Optional[int] = ..., spent: _Optional[int] = ..., wasted: _Optional[int] = ...) -> None: ...
 
 class UnknownAttempt(_message.Message):
-    __slots__ = ("attempt", "query")
+    __slots__ = ("attempt", "query", "purpose", "payload", "reason")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     attempt: str
     query: str
-    def __init__(self, attempt: _Optional[str] = ..., query: _Optional[str] = ...) -> None: ...
+    purpose: str
+    payload: str
+    reason: str
+    def __init__(self, attempt: _Optional[str] = ..., query: _Optional[str] = ..., purpose: _Optional[str] = ..., payload: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Campaign(_message.Message):
     __slots__ = ("id", "name", "parent", "status", "activity", "reason", "outcome", "problem", "events", "created_at", "round", "labels", "unit", "queries", "evaluation", "extra", "metric", "target", "validation", "reached", "members", "unknown", "spec_yaml")

@@ -24,33 +24,39 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dataeff_al/rpc/v1/labeling.proto\x12\x11\x64\x61taeff_al.rpc.v1\"A\n\nAskRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\"\\\n\x05Lease\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\r\n\x05query\x18\x03 \x01(\t\x12\x10\n\x08\x64\x65\x61\x64line\x18\x04 \x01(\x01\x12\x0f\n\x07request\x18\x05 \x01(\x0c\"7\n\x0b\x41skResponse\x12(\n\x06leases\x18\x01 \x03(\x0b\x32\x18.dataeff_al.rpc.v1.Lease\"F\n\x0cRenewRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x03 \x03(\t\"2\n\rRenewResponse\x12\x10\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x01\x12\x0f\n\x07renewed\x18\x02 \x03(\t\"c\n\x0bTellRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\x0c\x12\x0e\n\x06work_s\x18\x05 \x01(\x01\"J\n\x0cTellResponse\x12+\n\x07\x62ooking\x18\x01 \x01(\x0e\x32\x1a.dataeff_al.rpc.v1.Booking\x12\r\n\x05label\x18\x02 \x01(\t\"o\n\x0e\x44\x65\x63lineRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x16\n\x0eothers_may_try\x18\x05 \x01(\x08\"\x11\n\x0f\x44\x65\x63lineResponse*I\n\x07\x42ooking\x12\x17\n\x13\x42OOKING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42OOKING_POSTED\x10\x01\x12\x11\n\rBOOKING_EXTRA\x10\x02\x32\xbe\x02\n\x0fLabelingService\x12\x44\n\x03\x41sk\x12\x1d.dataeff_al.rpc.v1.AskRequest\x1a\x1e.dataeff_al.rpc.v1.AskResponse\x12J\n\x05Renew\x12\x1f.dataeff_al.rpc.v1.RenewRequest\x1a .dataeff_al.rpc.v1.RenewResponse\x12G\n\x04Tell\x12\x1e.dataeff_al.rpc.v1.TellRequest\x1a\x1f.dataeff_al.rpc.v1.TellResponse\x12P\n\x07\x44\x65\x63line\x12!.dataeff_al.rpc.v1.DeclineRequest\x1a\".dataeff_al.rpc.v1.DeclineResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dataeff_al/rpc/v1/labeling.proto\x12\x11\x64\x61taeff_al.rpc.v1\"#\n\x0f\x44\x65scribeRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"W\n\x10\x44\x65scribeResponse\x12\x0f\n\x07samples\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x14\n\x0cinstructions\x18\x03 \x01(\t\x12\x0c\n\x04\x63ost\x18\x04 \x01(\x03\"%\n\x11ListLeasedRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"A\n\nAskRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\"\\\n\x05Lease\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\r\n\x05query\x18\x03 \x01(\t\x12\x10\n\x08\x64\x65\x61\x64line\x18\x04 \x01(\x01\x12\x0f\n\x07request\x18\x05 \x01(\x0c\"7\n\x0b\x41skResponse\x12(\n\x06leases\x18\x01 \x03(\x0b\x32\x18.dataeff_al.rpc.v1.Lease\"F\n\x0cRenewRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x03 \x03(\t\"2\n\rRenewResponse\x12\x10\n\x08\x64\x65\x61\x64line\x18\x01 \x01(\x01\x12\x0f\n\x07renewed\x18\x02 \x03(\t\"c\n\x0bTellRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\x0c\x12\x0e\n\x06work_s\x18\x05 \x01(\x01\"\\\n\x0cTellResponse\x12+\n\x07\x62ooking\x18\x01 \x01(\x0e\x32\x1a.dataeff_al.rpc.v1.Booking\x12\r\n\x05label\x18\x02 \x01(\t\x12\x10\n\x08repeated\x18\x03 \x01(\x08\"o\n\x0e\x44\x65\x63lineRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61mpaign\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x16\n\x0eothers_may_try\x18\x05 \x01(\x08\"\x11\n\x0f\x44\x65\x63lineResponse*I\n\x07\x42ooking\x12\x17\n\x13\x42OOKING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42OOKING_POSTED\x10\x01\x12\x11\n\rBOOKING_EXTRA\x10\x02\x32\xe7\x03\n\x0fLabelingService\x12S\n\x08\x44\x65scribe\x12\".dataeff_al.rpc.v1.DescribeRequest\x1a#.dataeff_al.rpc.v1.DescribeResponse\x12R\n\nListLeased\x12$.dataeff_al.rpc.v1.ListLeasedRequest\x1a\x1e.dataeff_al.rpc.v1.AskResponse\x12\x44\n\x03\x41sk\x12\x1d.dataeff_al.rpc.v1.AskRequest\x1a\x1e.dataeff_al.rpc.v1.AskResponse\x12J\n\x05Renew\x12\x1f.dataeff_al.rpc.v1.RenewRequest\x1a .dataeff_al.rpc.v1.RenewResponse\x12G\n\x04Tell\x12\x1e.dataeff_al.rpc.v1.TellRequest\x1a\x1f.dataeff_al.rpc.v1.TellResponse\x12P\n\x07\x44\x65\x63line\x12!.dataeff_al.rpc.v1.DeclineRequest\x1a\".dataeff_al.rpc.v1.DeclineResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dataeff_al.rpc.v1.labeling_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BOOKING']._serialized_start=706
-  _globals['_BOOKING']._serialized_end=779
-  _globals['_ASKREQUEST']._serialized_start=55
-  _globals['_ASKREQUEST']._serialized_end=120
-  _globals['_LEASE']._serialized_start=122
-  _globals['_LEASE']._serialized_end=214
-  _globals['_ASKRESPONSE']._serialized_start=216
-  _globals['_ASKRESPONSE']._serialized_end=271
-  _globals['_RENEWREQUEST']._serialized_start=273
-  _globals['_RENEWREQUEST']._serialized_end=343
-  _globals['_RENEWRESPONSE']._serialized_start=345
-  _globals['_RENEWRESPONSE']._serialized_end=395
-  _globals['_TELLREQUEST']._serialized_start=397
-  _globals['_TELLREQUEST']._serialized_end=496
-  _globals['_TELLRESPONSE']._serialized_start=498
-  _globals['_TELLRESPONSE']._serialized_end=572
-  _globals['_DECLINEREQUEST']._serialized_start=574
-  _globals['_DECLINEREQUEST']._serialized_end=685
-  _globals['_DECLINERESPONSE']._serialized_start=687
-  _globals['_DECLINERESPONSE']._serialized_end=704
-  _globals['_LABELINGSERVICE']._serialized_start=782
-  _globals['_LABELINGSERVICE']._serialized_end=1100
+  _globals['_BOOKING']._serialized_start=889
+  _globals['_BOOKING']._serialized_end=962
+  _globals['_DESCRIBEREQUEST']._serialized_start=55
+  _globals['_DESCRIBEREQUEST']._serialized_end=90
+  _globals['_DESCRIBERESPONSE']._serialized_start=92
+  _globals['_DESCRIBERESPONSE']._serialized_end=179
+  _globals['_LISTLEASEDREQUEST']._serialized_start=181
+  _globals['_LISTLEASEDREQUEST']._serialized_end=218
+  _globals['_ASKREQUEST']._serialized_start=220
+  _globals['_ASKREQUEST']._serialized_end=285
+  _globals['_LEASE']._serialized_start=287
+  _globals['_LEASE']._serialized_end=379
+  _globals['_ASKRESPONSE']._serialized_start=381
+  _globals['_ASKRESPONSE']._serialized_end=436
+  _globals['_RENEWREQUEST']._serialized_start=438
+  _globals['_RENEWREQUEST']._serialized_end=508
+  _globals['_RENEWRESPONSE']._serialized_start=510
+  _globals['_RENEWRESPONSE']._serialized_end=560
+  _globals['_TELLREQUEST']._serialized_start=562
+  _globals['_TELLREQUEST']._serialized_end=661
+  _globals['_TELLRESPONSE']._serialized_start=663
+  _globals['_TELLRESPONSE']._serialized_end=755
+  _globals['_DECLINEREQUEST']._serialized_start=757
+  _globals['_DECLINEREQUEST']._serialized_end=868
+  _globals['_DECLINERESPONSE']._serialized_start=870
+  _globals['_DECLINERESPONSE']._serialized_end=887
+  _globals['_LABELINGSERVICE']._serialized_start=965
+  _globals['_LABELINGSERVICE']._serialized_end=1452
 # @@protoc_insertion_point(module_scope)

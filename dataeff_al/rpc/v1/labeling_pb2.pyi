@@ -16,6 +16,30 @@ BOOKING_UNSPECIFIED: Booking
 BOOKING_POSTED: Booking
 BOOKING_EXTRA: Booking
 
+class DescribeRequest(_message.Message):
+    __slots__ = ("campaign",)
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    campaign: str
+    def __init__(self, campaign: _Optional[str] = ...) -> None: ...
+
+class DescribeResponse(_message.Message):
+    __slots__ = ("samples", "target", "instructions", "cost")
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    samples: str
+    target: str
+    instructions: str
+    cost: int
+    def __init__(self, samples: _Optional[str] = ..., target: _Optional[str] = ..., instructions: _Optional[str] = ..., cost: _Optional[int] = ...) -> None: ...
+
+class ListLeasedRequest(_message.Message):
+    __slots__ = ("campaign",)
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    campaign: str
+    def __init__(self, campaign: _Optional[str] = ...) -> None: ...
+
 class AskRequest(_message.Message):
     __slots__ = ("request_id", "campaign", "count")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -79,12 +103,14 @@ class TellRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., campaign: _Optional[str] = ..., attempt: _Optional[str] = ..., label: _Optional[bytes] = ..., work_s: _Optional[float] = ...) -> None: ...
 
 class TellResponse(_message.Message):
-    __slots__ = ("booking", "label")
+    __slots__ = ("booking", "label", "repeated")
     BOOKING_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_FIELD_NUMBER: _ClassVar[int]
     booking: Booking
     label: str
-    def __init__(self, booking: _Optional[_Union[Booking, str]] = ..., label: _Optional[str] = ...) -> None: ...
+    repeated: bool
+    def __init__(self, booking: _Optional[_Union[Booking, str]] = ..., label: _Optional[str] = ..., repeated: _Optional[bool] = ...) -> None: ...
 
 class DeclineRequest(_message.Message):
     __slots__ = ("request_id", "campaign", "attempt", "reason", "others_may_try")

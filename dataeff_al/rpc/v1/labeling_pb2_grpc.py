@@ -35,6 +35,16 @@ class LabelingServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Describe = channel.unary_unary(
+                '/dataeff_al.rpc.v1.LabelingService/Describe',
+                request_serializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.DescribeRequest.SerializeToString,
+                response_deserializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.DescribeResponse.FromString,
+                _registered_method=True)
+        self.ListLeased = channel.unary_unary(
+                '/dataeff_al.rpc.v1.LabelingService/ListLeased',
+                request_serializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.ListLeasedRequest.SerializeToString,
+                response_deserializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.AskResponse.FromString,
+                _registered_method=True)
         self.Ask = channel.unary_unary(
                 '/dataeff_al.rpc.v1.LabelingService/Ask',
                 request_serializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.AskRequest.SerializeToString,
@@ -60,6 +70,20 @@ class LabelingServiceStub:
 class LabelingServiceServicer:
     """Gives out queries and takes labels.
     """
+
+    def Describe(self, request, context):
+        """Tells what is shown to those who answer, and what an answer must look like.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLeased(self, request, context):
+        """Tells which queries of a campaign, its twins and repeats are leased now, whoever leased them; leases nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Ask(self, request, context):
         """Leases queries that wait for an answer; fewer than asked for, or none, when fewer wait.
@@ -92,6 +116,16 @@ class LabelingServiceServicer:
 
 def add_LabelingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Describe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Describe,
+                    request_deserializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.DescribeRequest.FromString,
+                    response_serializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.DescribeResponse.SerializeToString,
+            ),
+            'ListLeased': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLeased,
+                    request_deserializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.ListLeasedRequest.FromString,
+                    response_serializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.AskResponse.SerializeToString,
+            ),
             'Ask': grpc.unary_unary_rpc_method_handler(
                     servicer.Ask,
                     request_deserializer=dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.AskRequest.FromString,
@@ -123,6 +157,60 @@ def add_LabelingServiceServicer_to_server(servicer, server):
 class LabelingService:
     """Gives out queries and takes labels.
     """
+
+    @staticmethod
+    def Describe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dataeff_al.rpc.v1.LabelingService/Describe',
+            dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.DescribeRequest.SerializeToString,
+            dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.DescribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLeased(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dataeff_al.rpc.v1.LabelingService/ListLeased',
+            dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.ListLeasedRequest.SerializeToString,
+            dataeff__al_dot_rpc_dot_v1_dot_labeling__pb2.AskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Ask(request,

@@ -1,0 +1,1 @@
+"""Campaigns that are killed on purpose: what the record promises, tried on real processes."""

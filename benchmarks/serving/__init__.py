@@ -1,0 +1,1 @@
+"""Measuring the service from outside: server and clients are processes of their own."""
