@@ -35,11 +35,13 @@ class Variant:
     """A campaign and what is done with it.
 
     ``pays_blindly``: a kill may leave an attempt of which nobody knows whether it was paid, and so another end.
+    ``same_end``: False where a person ends it, at whatever had been bought by then: only the promises are checked.
     """
 
     text: str
     play: Callable[[Hand], None]
     pays_blindly: bool = False
+    same_end: bool = True
 
 
 def _text(labeler: str, total: int = 7, trainer: str = "", rest: str = "", seed: int = 5) -> str:
@@ -60,7 +62,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "twins": Variant(_text(_counted("keyed"), rest="compare: [{sampler: {kind: random}}]"), plays.run),
         "slow": Variant(_text(_counted("keyed", f", timeout_s: {LATE_S}")), plays.come_late),
         "settled": Variant(_text(_counted("blind", ", raises: true")), plays.settle, pays_blindly=True),
-        "lost": Variant(_text(_counted("blind", ", raises: true")), plays.give_up, pays_blindly=True),
+        "lost": Variant(_text(_counted("blind", ", raises: true")), plays.give_up, pays_blindly=True, same_end=False),
         "outside": Variant(_text(_OUTSIDE.format(lease_s=3600)), plays.answer),
         "life": Variant(_text(_OUTSIDE.format(lease_s=3600), 5), plays.live),
         "late": Variant(_text(_OUTSIDE.format(lease_s=plays.LEASE_S)), plays.cancel),

@@ -128,7 +128,7 @@ def test_a_folder_that_waits_can_be_cancelled(texts, tmp_path):
     runs = FolderRuns(folder)
     assert runs.pause(spec.name, "tea").reason == "tea"
     assert runs.resume(spec.name).status == "running"
-    assert runs.extend(spec.name, 3).queries.total == 63
+    assert runs.extend(spec.name, 3).queries.total == 33
     assert runs.cancel(spec.name).status == "cancelled"
     assert list(runs.watch(spec.name))[-1].kind == "cancelled"
 
