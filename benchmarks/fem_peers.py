@@ -33,7 +33,7 @@ from labelers.fem_stress.stress import CHANNELS, first_principal
 INTERPRETER = "DATAEFF_PEERS_PYTHON"
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 3000.0
-LIKE = 4.0
+LIKE = 2.0
 """Errors within this factor are alike."""
 PIXELS = 256
 COLUMNS = ["solver", "labels a CPU second", "relative L2 error, tube", "relative L2 error, plaque (median)"]

@@ -80,6 +80,11 @@ class PartSpec:
         estimate = self.plugin.seconds
         return None if estimate is None else float(estimate(self.params))
 
+    @property
+    def members(self) -> int:
+        """How many models one fit of this trainer trains, independently of each other."""
+        return self.plugin.members(self.params)
+
     def build(self, context: Any) -> Any:
         """Import the heavy class behind the name and make one."""
         return self.plugin.factory()(self.params, context)

@@ -34,6 +34,11 @@ def nothing(_: Any) -> frozenset[str]:
     return frozenset()
 
 
+def one(_: Any) -> int:
+    """A fit of one model."""
+    return 1
+
+
 def _imported(place: str) -> Callable[..., Any]:
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
@@ -48,6 +53,8 @@ class Plugin:
     :class:`dataeff_al.samplers.protocol.SamplerContext`). ``offers`` and ``needs`` are functions of the parameters; a
     campaign is refused before anything is bought when a need is offered by no other part.
     ``seconds`` is a rough cost of one call on one core (a label, a fit, a proposal round), used only in forecasts.
+    ``members``: how many models one fit trains independently of each other; with two or more the trainer is a
+    :class:`dataeff_al.trainers.protocol.CommitteeTrainer`.
     """
 
     kind: Kind
@@ -58,6 +65,7 @@ class Plugin:
     offers: Callable[[Any], frozenset[str]] = nothing
     needs: Callable[[Any], frozenset[str]] = nothing
     seconds: Callable[[Any], float] | None = None
+    members: Callable[[Any], int] = one
 
     def factory(self) -> Callable[..., Any]:
         """Import and return the heavy callable behind the plugin."""

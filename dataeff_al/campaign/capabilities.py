@@ -14,7 +14,7 @@ _GIVERS: Mapping[str, str] = {
     "gradient": "a learner with a differentiable loss",
     "probabilities": "a learner of classes",
     "features": "a learner with features",
-    "committee": "an ensemble, or a prior with symmetries",
+    "committee": "a trainer of an ensemble's members, or a prior with symmetries",
     "synthesised": "a labeler that answers synthesised samples",
     "answers": "a pool whose labels are known",
 }
@@ -46,7 +46,7 @@ def _check_paradigm(draft: Draft) -> Iterator[Finding]:
         yield from _unmet(loc, part, part.needs - offers, offers)
     start = draft.initial.sampler if draft.initial and draft.whole("initial") else None
     if start is not None:
-        before = _offers((loc, part) for loc, part in _parts(draft) if loc != ("learner",))
+        before = _offers((loc, part) for loc, part in _parts(draft) if loc not in (("learner",), ("trainer",)))
         yield from _unmet(("initial", "sampler"), start, start.needs - before, before, " before the first fit")
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.owned import owned_labels
 from dataeff_al.campaign.tasks import Task
+from dataeff_al.campaign.training import assembled, trained, trained_member
 from dataeff_al.campaign.views import Desk
 from dataeff_al.digests import Ref, canonical_json, digest_json
 from dataeff_al.errors import DataError
@@ -132,19 +133,19 @@ class Worker:
         return self._result(queries=kept, refused=refusals.total(), refusals=dict(+refusals), regimes=regimes)
 
     def train(self, task_ref: Ref) -> Ref:
-        """Fit a model."""
-        task = self._desk.json(task_ref)
-        parts = self._desk.parts(task)
-        previous = self._desk.learner(task, task["previous"])
-        view = self._desk.view(task, previous)
-        report = parts.trainer.fit(view, previous, parts.seed("train", task["role"], task["round"]))
-        return self._result(
-            model=self._blobs.put(report.learner.state()),
-            labels=len(view.labelled),
-            steps=report.steps,
-            loss=report.loss,
-            notes=dict(report.notes),
-        )
+        """Fit a model; of a committee, one member after another."""
+        members = self._desk.parts(self._desk.json(task_ref)).spec.trainer.members
+        if members > 1:
+            return self.assemble(task_ref, *(self.train_member(task_ref, number) for number in range(members)))
+        return self._result(**trained(self._desk, self._desk.json(task_ref)))
+
+    def train_member(self, task_ref: Ref, number: int) -> Ref:
+        """Fit one member of a committee, which :meth:`assemble` takes."""
+        return self._result(**trained_member(self._desk, self._desk.json(task_ref), number))
+
+    def assemble(self, task_ref: Ref, *members: Ref) -> Ref:
+        """Make the members one model, in the order of their numbers; the result is that of :meth:`train`."""
+        return self._result(**assembled(self._desk, self._desk.json(task_ref), members))
 
     def evaluate(self, task_ref: Ref) -> Ref:
         """Measure a model on the validation and the test split."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -35,3 +35,20 @@ class Trainer(Protocol):
 
         Raises :class:`~dataeff_al.errors.TrainingError` when nothing is labelled or the loss is not finite.
         """
+
+
+@runtime_checkable
+class CommitteeTrainer(Trainer, Protocol):
+    """A trainer of several models that know nothing of each other, so that they may be trained side by side.
+
+    ``fit`` is ``assemble`` of every ``fit_member``, wherever and in whichever order the members were fitted.
+    """
+
+    def fit_member(self, view: View, previous: Learner | None, seed: int, number: int) -> FitReport:
+        """Fit the member of that number, from 0; ``previous`` and ``seed`` are those of the whole fit.
+
+        Raises :class:`~dataeff_al.errors.TrainingError` as ``fit`` does.
+        """
+
+    def assemble(self, reports: Sequence[FitReport]) -> FitReport:
+        """The committee of the members, in the order of their numbers."""

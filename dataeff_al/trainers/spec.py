@@ -12,7 +12,9 @@ class StandardParams(Params):
 
     ``warm_start``: start from the previous round's weights. ``reweight: error`` weights each sample by the previous
     model's loss on it; ``ensemble: rounds`` averages the models of the last ``ensemble_size`` rounds (both are the
-    boosting of Mo et al., 2020). ``augment: shift`` moves images of a class by up to two pixels.
+    boosting of Mo et al., 2020). ``ensemble: members`` trains ``ensemble_size`` models on the same labels, each from a
+    seed of its own (Lakshminarayanan et al., 2017), and averages them; warm start and re-weighting go by each member's
+    own predecessor. ``augment: shift`` moves images of a class by up to two pixels.
     """
 
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 300
@@ -21,7 +23,7 @@ class StandardParams(Params):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     warm_start: bool = False
     reweight: Literal["none", "error"] = "none"
-    ensemble: Literal["none", "rounds"] = "none"
+    ensemble: Literal["none", "rounds", "members"] = "none"
     ensemble_size: Annotated[int, Field(ge=2, le=100)] = 5
     augment: Literal["none", "shift"] = "none"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -71,18 +73,30 @@ def semi_supervised_seconds(params: Any) -> float:
     return (params.steps + 1.3 * params.consistency_steps) * 4 * params.batch_size * 3e-4
 
 
+def members(params: Any) -> int:
+    """Models that one fit trains; an ensemble over rounds trains one."""
+    return params.ensemble_size if params.ensemble == "members" else 1
+
+
+def offers(params: Any) -> frozenset[str]:
+    """A committee from the first fit on; an ensemble over rounds has one model after it."""
+    return frozenset({"committee"} if params.ensemble == "members" else ())
+
+
 def seconds(params: Any) -> float:
     """Seconds of a fit of the default U-Net on 64 x 64 inputs."""
-    return params.steps * params.batch_size * 2.2e-3
+    return members(params) * params.steps * params.batch_size * 2.2e-3
 
 
 STANDARD = Plugin(
     kind="trainers",
     name="standard",
-    summary="Supervised training of fixed length, with warm start, re-weighting by error and an ensemble over rounds.",
+    summary="Supervised training of fixed length, with warm start, re-weighting by error and ensembles.",
     params=StandardParams,
     build="dataeff_al.trainers.standard:build",
+    offers=offers,
     seconds=seconds,
+    members=members,
 )
 
 SEMI_SUPERVISED = Plugin(

@@ -20,7 +20,7 @@ from dataeff_al.priors.protocol import Prior
 from dataeff_al.randomness import seed_for
 from dataeff_al.trainers.augment import Augment, augmentation, symmetric
 from dataeff_al.trainers.protocol import FitReport, TrainerContext
-from dataeff_al.trainers.spec import StandardParams
+from dataeff_al.trainers.spec import StandardParams, members
 from dataeff_al.view import View
 
 _LARGEST_GRADIENT = 1.0
@@ -58,6 +58,9 @@ class Standard:
 
     With ``ensemble: rounds`` the report's learner is an :class:`EnsembleLearner` of the newest fits; only its newest
     member is used for a warm start and for nothing else is an older one trained again.
+
+    With ``ensemble: members`` it is an :class:`EnsembleLearner` of models that were fitted independently of each other;
+    a member goes on from, and weights by, its own predecessor alone.
     """
 
     def __init__(self, params: StandardParams) -> None:
@@ -68,6 +71,26 @@ class Standard:
 
         Raises :class:`TrainingError` when nothing is labelled or the loss is not finite.
         """
+        if (size := members(self._params)) > 1:
+            return self.assemble([self.fit_member(view, previous, seed, number) for number in range(size)])
+        return self._fit(view, previous, seed)
+
+    def fit_member(self, view: View, previous: Learner | None, seed: int, number: int) -> FitReport:
+        """Fit one member of a committee. Raises :class:`TrainingError` as :meth:`fit` does."""
+        own = None
+        if previous is not None:
+            before = members_of(previous)
+            own = before[min(number, len(before) - 1)]
+        return self._fit(view, own, seed_for(seed, "member", number))
+
+    def assemble(self, reports: Sequence[FitReport]) -> FitReport:
+        """The committee; its loss is the mean of the members', steps and seconds are summed."""
+        steps, seconds = sum(report.steps for report in reports), sum(report.seconds for report in reports)
+        loss = sum(report.loss for report in reports) / len(reports)
+        about = {**reports[0].notes, "members": str(len(reports))}
+        return FitReport(EnsembleLearner([report.learner for report in reports]), steps, loss, seconds, about)
+
+    def _fit(self, view: View, previous: Learner | None, seed: int) -> FitReport:
         start = time.perf_counter()
         learner = view.new_learner(seed_for(seed, "weights"))
         data = training_set(view, learner)
@@ -116,7 +139,7 @@ class Standard:
         return sum(losses[-tail:]) / tail
 
     def _assembled(self, learner: Learner, previous: Learner | None) -> Learner:
-        if previous is None or self._params.ensemble == "none":
+        if previous is None or self._params.ensemble != "rounds":
             return learner
         older = members_of(previous)[-(self._params.ensemble_size - 1) :]
         return EnsembleLearner([*older, learner])

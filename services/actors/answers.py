@@ -57,7 +57,7 @@ def within(timeout_s: float, call: Callable[[], T]) -> T:
     Raises what the call raises, and UnavailableError when it does not come back in time.
     """
     future: Future[T] = Future()
-    threading.Thread(target=_fulfil, args=(future, call), name="head", daemon=True).start()
+    threading.Thread(target=fulfil, args=(future, call), name="head", daemon=True).start()
     try:
         return future.result(timeout_s)
     except TimeoutError as error:
@@ -95,7 +95,8 @@ def _awaited(ref: Any, timeout_s: float, trouble: Callable[[], str]) -> float:
     return 0 if not answered(ref, timeout_s, trouble) else SHORT_S
 
 
-def _fulfil(future: "Future[T]", call: Callable[[], T]) -> None:
+def fulfil(future: "Future[T]", call: Callable[[], T]) -> None:
+    """End a future with what a call returns or raises."""
     try:
         future.set_result(call())
     except BaseException as error:

@@ -110,7 +110,7 @@ def test_the_good_campaign_has_no_errors():
         ("pool.kind=7", "pool.kind", "must be given as one of"),
         ("labeler.runtime=3", "labeler.runtime", "must be a mapping"),
         ("sampler.runtime={replicas: 2}", "sampler.runtime", "a key here must be one of"),
-        ("learner.runtime={replicas: 3}", "learner.runtime.replicas", "must be 1, because each model of a committee"),
+        ("learner.runtime={replicas: 3}", "learner.runtime.replicas", "must be 1, because the trainer fits one model"),
         ("generator={kind: pca, runtime: {replicas: 2}}", "generator.runtime.replicas", "must be 1, because one"),
         ("learner.runtime={memory_gib: 1.0}", "learner.runtime.memory_gib", "only the processes of labelers"),
         ("labeler.runtime={memory_gib: 0}", "labeler.runtime.memory_gib", "more than 0"),
@@ -161,6 +161,36 @@ def test_what_makes_no_sense_is_refused_at_its_place(change, path, words):
 def test_a_campaign_that_is_no_mapping_is_refused(text):
     (problem,) = problems(text)
     assert "must be a mapping" in problem.message
+
+
+MEMBERS = "trainer={kind: standard, ensemble: members, ensemble_size: 3}"
+
+
+def test_a_committee_may_have_as_many_learners_as_members():
+    assert CampaignSpec.parse(GOOD, Path(), settings=[MEMBERS, "learner.runtime={replicas: 3}"]).trainer.members == 3
+    (problem,) = problems(GOOD, settings=[MEMBERS, "learner.runtime={replicas: 4}"])
+    assert "at most the 3 members of the committee" in problem.message
+
+
+def test_a_twin_that_trains_one_model_may_not_take_over_the_learners_of_a_committee():
+    twin = "compare=[{name: single, trainer: {kind: standard}}]"
+    (problem,) = problems(GOOD, settings=[MEMBERS, "learner.runtime={replicas: 3}", twin])
+    assert problem.path == "--set compare[0].trainer"
+    assert "must be 1" in problem.message
+
+
+def test_members_are_a_committee_for_samplers_and_rounds_are_not():
+    rounds = MEMBERS.replace("members", "rounds")
+    asked = "sampler={kind: committee}"
+    assert CampaignSpec.parse(GOOD, Path(), settings=[MEMBERS, asked]).sampler.kind == "committee"
+    (problem,) = problems(GOOD, settings=[rounds, asked])
+    assert "needs 'committee' (a trainer of an ensemble's members" in problem.message
+
+
+def test_the_members_of_a_committee_cannot_choose_before_the_first_fit():
+    start = "initial={sampler: committee, n: 20}"
+    (problem,) = problems(GOOD, settings=[MEMBERS, start])
+    assert "before the first fit" in problem.message
 
 
 def test_an_empty_campaign_names_everything_that_is_missing():

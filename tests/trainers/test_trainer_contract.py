@@ -41,6 +41,7 @@ def test_the_trainer_keeps_its_contract_on_every_kind_of_target(toy, learner):
         {"warm_start": True},
         {"reweight": "error"},
         {"ensemble": "rounds", "ensemble_size": 2},
+        {"ensemble": "members", "ensemble_size": 2},
         {"augment": "shift"},
         {"precision": "float32"},
         {"precision": "bfloat16"},
