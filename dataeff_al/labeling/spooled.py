@@ -107,13 +107,21 @@ class Spooled:
         return self._capacity
 
     def start(self, attempt: str, request: Ref) -> None:
-        """Queue an attempt; idempotent while it is known here or its outcome is kept."""
+        """Queue an attempt; idempotent while it is known here.
+
+        Of one whose outcome is kept already ``on_done`` is told: another process may have kept it a moment ago, after
+        whoever starts it here had asked.
+        """
         with self._lock:
-            if attempt in self._known or self._spool.outcome(attempt) is not None:
+            if attempt in self._known:
                 return
-            self._known.add(attempt)
-            self._lost.pop(attempt, None)
-            self._enqueue(_Job(attempt, request, time.monotonic()))
+            kept = self._spool.outcome(attempt) is not None
+            if not kept:
+                self._known.add(attempt)
+                self._lost.pop(attempt, None)
+                self._enqueue(_Job(attempt, request, time.monotonic()))
+        if kept:
+            self._on_done(attempt)
 
     def poll(self, attempts: Sequence[str]) -> Mapping[str, Progress]:
         """How each attempt stands; a queryable labeler is asked about what was begun in an earlier life.

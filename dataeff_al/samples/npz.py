@@ -187,7 +187,18 @@ def _answers(arrays: Mapping[str, np.ndarray], reading: Reading, name: AnswerKey
     channels = named if len(named) == raw.shape[1] else tuple(f"{name}_{k}" for k in range(raw.shape[1]))
     if name == "y":
         return TargetSpec("y", "values", values.shape[1:], channels=channels), values
-    return TargetSpec("stress", "field", values.shape[1:], channels=channels, unit="kPa"), values
+    nowhere = _undefined(arrays, reading, values)
+    return TargetSpec("stress", "field", values.shape[1:], channels=channels, unit="kPa", undefined_in=nowhere), values
+
+
+def _undefined(arrays: Mapping[str, np.ndarray], reading: Reading, values: np.ndarray) -> tuple[str, ...]:
+    """Classes of the input in which no sample's field has a value anywhere; none without such an input."""
+    if "mask" not in arrays or arrays["mask"].shape != (len(values), *values.shape[2:]):
+        return ()
+    codes = _mask(arrays["mask"])
+    valid = set(np.unique(codes[np.isfinite(values).any(axis=1)]).tolist())
+    classes = _classes(arrays, reading, codes)
+    return tuple(classes[code] for code in np.unique(codes).tolist() if code not in valid)
 
 
 def _label(arrays: Mapping[str, np.ndarray], reading: Reading, raw: np.ndarray) -> tuple[TargetSpec, np.ndarray]:

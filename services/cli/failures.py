@@ -15,10 +15,11 @@ _ASKED_WRONGLY = (SpecError, UnknownNameError, CapabilityError)
 
 def exit_code_of(error: BaseException, debug: bool) -> int:
     """Say what happened and return the exit code. ``SystemExit`` and the like keep their own code."""
+    # The command-line library turns a broken pipe into an exit of its own, which keeps it as its context.
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        return _reader_left()
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else FAILED
-    if isinstance(error, BrokenPipeError):
-        return _reader_left()
     if debug:
         traceback.print_exception(error)
     else:

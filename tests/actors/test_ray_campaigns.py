@@ -98,7 +98,7 @@ def test_killed_labelers_cost_nothing(inline, hosts, tmp_path):
 
     assassin = Assassin("ray::Replica", fifth)
     assert run(hosts, tmp_path / "killed-labelers", tiny(2), assassin) == inline
-    assert len(assassin.killed) == 2
+    assert len(assassin.killed) >= 2
 
 
 def test_a_worker_that_is_killed_during_a_step_is_replaced_and_the_step_done_again(inline, hosts, tmp_path):

@@ -341,3 +341,11 @@ def test_times_say_how_long_a_label_waited_and_took(toy, hosted):
     done = hosted(toy(answer=slow)).start("a").wait("a").poll("a")
     assert done.times.work_s >= 0.02
     assert done.times.queued_s >= 0
+
+
+def test_who_starts_what_another_process_has_just_answered_is_told(toy, hosted):
+    first = hosted(toy(effect="keyed")).start("a").wait("a")
+    labeler = toy(effect="keyed")
+    second = hosted(labeler).start("a").wait("a")
+    assert second.poll("a") == first.poll("a")
+    assert labeler.invoices == {}

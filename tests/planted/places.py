@@ -105,8 +105,16 @@ IN_THE_WORLD = (
         "started_twice_at_the_host",
         "A host that is told again of an attempt which has an outcome calls the labeler again.",
         SPOOLED,
-        "            if attempt in self._known or self._spool.outcome(attempt) is not None:\n",
-        "            if attempt in self._known and self._spool.outcome(attempt) is None:\n",
+        "            kept = self._spool.outcome(attempt) is not None\n",
+        "            kept = False\n",
+        (HOSTED,),
+    ),
+    Bug(
+        "kept_outcome_never_told",
+        "Who starts an attempt that another process has just answered is never told, and waits for ever.",
+        SPOOLED,
+        "        if kept:\n            self._on_done(attempt)\n",
+        "",
         (HOSTED,),
     ),
     Bug(

@@ -48,7 +48,10 @@ def test_samples_survive_the_way_through_a_file(tmp_path_factory, content):
 TARGETS = {
     "label": (TargetSpec("label", "class", (), classes=("cat", "dog")), np.array(1)),
     "mask": (TargetSpec("mask", "mask", (5, 6), classes=("a", "b", "c")), MASK[0]),
-    "stress": (TargetSpec("stress", "field", (1, 5, 6), channels=("first",), unit="kPa"), STRESS[0]),
+    "stress": (
+        TargetSpec("stress", "field", (1, 5, 6), channels=("first",), unit="kPa", undefined_in=("a",)),
+        STRESS[0],
+    ),
     "y": (TargetSpec("y", "values", (2,), channels=("u", "v")), np.array([1, 2], np.float32)),
 }
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from skfem import Basis, BilinearForm, ElementQuad2, ElementVector, FacetBasis, LinearForm, MeshQuad, condense, solve
 from skfem.helpers import ddot, dot, sym_grad, trace
 
@@ -62,9 +63,10 @@ def _between(field) -> float:
     return float((radii[:, 0].max() + radii[:, -1].min()) / 2)
 
 
-def test_scikit_fem_gives_the_same_stress_on_a_plaque_section():
+@pytest.mark.parametrize(("number", "most"), [(3, 0.025), (6, 0.0025)])
+def test_scikit_fem_gives_the_same_stress_on_a_plaque_section(number, most):
     pool = VESSEL_SECTIONS.factory()(VesselSectionsParams(size=12), PoolContext(Path(), None, 7))
-    section = pool.polar(pool.ids()[10]).section()
+    section = pool.polar(pool.ids()[number]).section()
     tissues = {name: LinearElastic(value, NU) for name, value in YOUNG.items()}
     field = solve_stress(section, StressSettings(lumen_pressure_kpa=P, mesh=(8, 96), tissues=tissues))
     basis, u, mu, kappa = independent(field)
@@ -79,4 +81,4 @@ def test_scikit_fem_gives_the_same_stress_on_a_plaque_section():
     both = np.isfinite(mine)
     assert both.mean() > 0.98
     difference = mine[both] - principal.ravel()[both]
-    assert np.linalg.norm(difference) < 0.035 * np.linalg.norm(principal.ravel()[both])
+    assert np.linalg.norm(difference) < most * np.linalg.norm(principal.ravel()[both])
