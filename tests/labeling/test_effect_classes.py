@@ -108,7 +108,7 @@ class Life:
         self.attempts.attend(attempt, may_begin=lambda: True)
         if isinstance(self.host.poll([attempt])[attempt], Running):
             self.hosted.wait(attempt)
-            self.attempts.look()
+        self.attempts.look()
         self.attempts.hear(self.inbox.wait(0))
         return self
 

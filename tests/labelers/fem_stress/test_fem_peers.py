@@ -52,7 +52,7 @@ def test_a_case_that_a_peer_cannot_solve_has_a_reason_and_no_rate(ring):
 @pytest.mark.parametrize(
     ("ways", "ratio", "like"),
     [
-        ({"displacement": (5.0, 0.5), "constant pressure": (2.0, 0.03)}, 20.0, 50.0),
+        ({"displacement": (5.0, 0.5), "constant pressure": (2.0, 0.015)}, 20.0, 50.0),
         ({"displacement": (None, None), "constant pressure": (4.0, 0.5)}, 25.0, None),
     ],
 )
