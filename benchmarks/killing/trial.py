@@ -32,7 +32,7 @@ class Picture:
 
     members: dict[str, Any]
     invoices: dict[str, int]
-    settled: int
+    settled: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class _Evidence:
     @property
     def picture(self) -> Picture:
         """What is compared with other runs."""
-        settled = sum(a.reason.startswith("settled") for state in self.states for a in state.attempts.values())
+        tried = [attempt for state in self.states for attempt in state.attempts.values()]
+        settled = frozenset(attempt.id for attempt in tried if attempt.reason.startswith("settled"))
         samples = Counter(name.split(".")[1] for name in self.invoices)
         return Picture({state.id: _member(state) for state in self.states}, dict(samples), settled)
 
@@ -149,8 +150,8 @@ def _member(state: State) -> dict[str, Any]:
 
 
 def _differing(variant: Variant, expected: Picture, found: Picture) -> list[str]:
-    """Where a run came out otherwise; one of a blind labeler may, once somebody had to settle what was paid."""
-    if not variant.same_end or (variant.pays_blindly and found.settled > expected.settled):
+    """Where a run came out otherwise; one of a blind labeler may, once somebody had to settle other attempts."""
+    if not variant.same_end or (variant.pays_blindly and found.settled != expected.settled):
         return []
     parts = (("members", expected.members, found.members), ("invoices", expected.invoices, found.invoices))
     return [f"{name} must be {one}, but got {other}" for name, one, other in parts if one != other]
