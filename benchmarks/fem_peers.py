@@ -78,7 +78,7 @@ FAIR = (
     "Peers get our nodes (6,528 degrees of freedom) and moduli and are counted for mesh, assembly, solve and stress at "
     "their own Gauss points, imports and forms not included; we are counted from the mask to a raster of 256 x 256 "
     "with three channels. Plaque errors are against 32 x 384 elements of the same section; like_error counts the "
-    "fastest way whose plaque error is at most four times ours."
+    f"fastest way whose plaque error is at most {LIKE:g} times ours."
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dataeff_al.labeling.check import checked
-from dataeff_al.labeling.types import Labeler, LabelFailure, Outcome, Request
+from dataeff_al.labeling.types import Labeler, LabelFailure, Outcome, Queryable, Request
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +40,14 @@ def tried(labeler: Labeler, requests: Sequence[Request]) -> list[Outcome | Raise
         cost = 0 if labeler.info.effect == "pure" else labeler.info.cost
         return [LabelFailure(reason, "bad_label", cost)] * len(requests)
     return [checked(outcome, labeler.info) for outcome in outcomes]
+
+
+def asked_again(labeler: Labeler, key: str) -> Outcome | Raised | None:
+    """What a queryable labeler says of an attempt of an earlier life, checked; None when it knows of none."""
+    if not isinstance(labeler, Queryable):
+        return Raised(f"labeler {labeler.info.name!r} declares to be queryable, but has no lookup")
+    try:
+        found = labeler.lookup(key)
+    except Exception as error:
+        return Raised(f"lookup of labeler {labeler.info.name!r} raised {error!r}")
+    return None if found is None else checked(found, labeler.info)

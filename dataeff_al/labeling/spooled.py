@@ -10,8 +10,7 @@ from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
 from dataeff_al.errors import DataError, RecordError
 from dataeff_al.failpoints import reached
-from dataeff_al.labeling.asking import Raised, tried
-from dataeff_al.labeling.check import checked
+from dataeff_al.labeling.asking import Raised, asked_again, tried
 from dataeff_al.labeling.packing import pack_outcome, unpack_request
 from dataeff_al.labeling.spool import Spool
 from dataeff_al.labeling.types import (
@@ -22,7 +21,6 @@ from dataeff_al.labeling.types import (
     LabelFailure,
     Outcome,
     Progress,
-    Queryable,
     Running,
     Times,
     Unknown,
@@ -169,21 +167,12 @@ class Spooled:
 
     def _looked_up(self, attempt: str) -> Progress:
         """What the labeler itself says; when it cannot say, nobody can."""
-        found = self._lookup(attempt)
+        found = asked_again(self._labeler, attempt)
         if isinstance(found, Raised):
             return Unknown(started=True, reason=found.reason)
         if found is None:
             return Unknown(started=False)
         return self._keep(attempt, found, Times())
-
-    def _lookup(self, attempt: str) -> Outcome | Raised | None:
-        if not isinstance(self._labeler, Queryable):
-            return Raised(f"labeler {self.info.name!r} declares to be queryable, but has no lookup")
-        try:
-            found = self._labeler.lookup(attempt)
-        except Exception as error:
-            return Raised(f"lookup of labeler {self.info.name!r} raised {error!r}")
-        return None if found is None else checked(found, self.info)
 
     def _keep(self, attempt: str, outcome: Outcome, times: Times) -> Done:
         try:
@@ -260,7 +249,7 @@ class Spooled:
 
     def _finish_or_lose(self, job: _Job, failure: LabelFailure, times: Times) -> None:
         """The failure is the outcome, unless a queryable labeler knows better, or cannot say."""
-        found = self._lookup(job.attempt) if self.info.effect == "queryable" else None
+        found = asked_again(self._labeler, job.attempt) if self.info.effect == "queryable" else None
         if isinstance(found, Raised):
             self._lose(job.attempt, f"{failure.reason}; {found.reason}")
         else:

@@ -1,4 +1,4 @@
-"""What the validity gate let through: a codec that counts its refusals by reason."""
+"""What the validity gate let through: a codec that counts its refusals by the rule that was broken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CountingGate:
-    """A codec as it is, with ``refusals``: how many tensors it did not make samples of, by reason."""
+    """A codec as it is, with ``refusals``: how many tensors it did not make samples of, by broken rule."""
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
@@ -32,5 +32,10 @@ class CountingGate:
     def harden(self, x: Tensor) -> Sequence[Sample | Invalid]:
         """Tensors ``(n, *tensor.shape)`` back to samples, each checked by the codec's validity gate."""
         found = self._codec.harden(x)
-        self.refusals.update(item.reason for item in found if isinstance(item, Invalid))
+        self.refusals.update(_rule(item.reason) for item in found if isinstance(item, Invalid))
         return found
+
+
+def _rule(reason: str) -> str:
+    """What must hold, without what was found: every sample finds something else."""
+    return reason.partition(", but got")[0]
