@@ -40,9 +40,7 @@ class Contrastive:
     def __init__(self, params: ContrastiveParams, tensor: TensorSpec) -> None:
         check_images("generator contrastive", tensor)
         self._params, self._tensor = params, tensor
-        self._distort = Distortion(
-            params.turn_deg, params.scale, params.shift, params.elastic, params.mirror, params.tone, params.erase
-        )
+        self._distort = Distortion.of(params)
         self._network = self._fresh(0)
 
     @property

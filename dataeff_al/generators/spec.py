@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dataeff_al.learners.distortion_spec import DistortionParams
 from dataeff_al.registry import Params, Plugin
 
 
@@ -36,13 +37,11 @@ class PcaParams(Params):
     held_back: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
-class ContrastiveParams(Params):
-    """Parameters of ``contrastive``.
+class ContrastiveParams(DistortionParams):
+    """Parameters of ``contrastive``, and how far a view may be from its image.
 
     ``width`` and ``hidden``: as in the ``small_cnn`` learner, which may then start from the encoder; latents are the
-    hidden layer. ``projection``: dimension in which views are compared while learning. The rest says how far a view
-    may be from its image: rotation and shear [degrees], scaling, shift and smooth displacement (parts of the image),
-    ``mirror``, contrast and brightness (``tone``), and the side of a blanked square (``erase``).
+    hidden layer. ``projection``: dimension in which views are compared while learning.
     """
 
     width: Annotated[int, Field(ge=1, le=512)] = 24
@@ -52,13 +51,6 @@ class ContrastiveParams(Params):
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     temperature: Annotated[float, Field(gt=0, le=10)] = 0.2
-    turn_deg: Annotated[float, Field(ge=0, le=180)] = 15.0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    shift: Annotated[float, Field(ge=0, le=1)] = 0.1
-    elastic: Annotated[float, Field(ge=0, le=1)] = 0.03
-    mirror: bool = False
-    tone: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    erase: Annotated[float, Field(ge=0, lt=1)] = 0.0
     held_back: Annotated[float, Field(gt=0, lt=1)] = 0.1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 

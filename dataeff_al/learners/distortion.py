@@ -4,13 +4,14 @@ strong views of consistency training."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from dataeff_al.errors import CapabilityError
+from dataeff_al.learners.distortion_spec import DistortionParams
 from dataeff_al.samples.types import TensorSpec
 
 _KNOTS = 4
@@ -38,17 +39,15 @@ class Distortion:
     tone: float = 0.0
     erase: float = 0.0
 
+    @classmethod
+    def of(cls, params: DistortionParams) -> Distortion:
+        """The distortion that a campaign states."""
+        return cls(**{name: getattr(params, name) for name in DistortionParams.model_fields})
+
     def scaled(self, factor: float) -> Distortion:
         """The same kinds of change, ``factor`` times as far."""
-        return Distortion(
-            self.turn_deg * factor,
-            self.scale * factor,
-            self.shift * factor,
-            self.elastic * factor,
-            self.mirror,
-            self.tone * factor,
-            self.erase * factor,
-        )
+        amounts = {name: value * factor for name, value in asdict(self).items() if name != "mirror"}
+        return replace(self, **amounts)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A view of each image ``(n, c, h, w)``; class probabilities stay probabilities."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -44,9 +45,8 @@ class SemiSupervised:
 
     def __init__(self, params: SemiSupervisedParams) -> None:
         self._params = params
-        kept = (params.turn_deg, params.scale, params.shift, params.elastic, params.mirror, params.tone)
-        self._strong = Distortion(*kept, params.erase)
-        self._weak = Distortion(*kept).scaled(_WEAK)
+        self._strong = Distortion.of(params)
+        self._weak = replace(self._strong, erase=0.0).scaled(_WEAK)
 
     def fit(self, view: View, previous: Learner | None, seed: int) -> FitReport:
         """Fit a new learner on ``view.labelled`` and the pool.

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dataeff_al.learners.distortion_spec import DistortionParams
 from dataeff_al.registry import Params, Plugin
 
 
@@ -29,15 +30,14 @@ class StandardParams(Params):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
-class SemiSupervisedParams(Params):
-    """Parameters of ``semi_supervised``.
+class SemiSupervisedParams(DistortionParams):
+    """Parameters of ``semi_supervised``, and how far images are changed.
 
     Labels spread over the ``neighbours`` nearest in latent space, edges weighing by their cosine to the power of
     ``sharpness``; ``alpha`` says how far. ``blend``: the previous model's part in what the pool's samples are taken
     for. ``steps`` on labels and spread labels, then ``consistency_steps`` on what an average of the model
     (``teacher_decay``) answers with at least ``threshold`` probability. A batch holds ``batch_size`` labelled and
-    three times as many pool samples, which weigh ``pool_weight``. The rest: how far images are changed, as in the
-    ``contrastive`` generator.
+    three times as many pool samples, which weigh ``pool_weight``.
     """
 
     neighbours: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -53,12 +53,6 @@ class SemiSupervisedParams(Params):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     warm_start: bool = False
-    turn_deg: Annotated[float, Field(ge=0, le=180)] = 15.0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    shift: Annotated[float, Field(ge=0, le=1)] = 0.1
-    elastic: Annotated[float, Field(ge=0, le=1)] = 0.03
-    mirror: bool = False
-    tone: Annotated[float, Field(ge=0, lt=1)] = 0.0
     erase: Annotated[float, Field(ge=0, lt=1)] = 0.3
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
