@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from dataeff_al.campaign.rounds import rounds_for
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
@@ -108,7 +109,9 @@ class Progress:
         account, rounds = state.accounts["queries"], state.round + 1
         if rounds < 1 or state.created is None:
             return None
-        to_come = -(-account.free // max(rules_of(state).per_round * state.created.max_cost, 1))
+        rules, wanted = rules_of(state), account.free // max(state.created.max_cost, 1)
+        labelled = sum(number for (purpose, _), number in state.answered.items() if purpose in ("initial", "acquire"))
+        to_come = rounds_for(wanted, rules.per_round, rules.growth, labelled)
         return (self._clock() - self._began[state.id]) / rounds * to_come
 
     def _table(self, state: State) -> Table:

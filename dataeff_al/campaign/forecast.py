@@ -1,12 +1,12 @@
 """What a campaign will cost, roughly, before anything is bought: labels by account, and processor seconds by step."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dataeff_al.campaign.draft import Draft
 from dataeff_al.campaign.money import Labels, amount, labels_of, max_cost
+from dataeff_al.campaign.rounds import rounds_for
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.validate import pool_size
 
@@ -81,7 +81,7 @@ def forecast(spec: CampaignSpec, base_dir: Path, data_root: Path | None = None) 
 def _one(spec: CampaignSpec, size: int | None, *, shared: bool) -> Forecast:
     labels = labels_of(Draft.of(spec), size)
     assert labels is not None
-    rounds = math.ceil(labels.acquired / spec.budget.per_round)
+    rounds = rounds_for(labels.acquired, spec.budget.per_round, spec.budget.growth or 0.0, labels.initial)
     each = max_cost(spec.labeler)
     return Forecast(
         name=spec.name,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from dataeff_al.campaign import tasks
+from dataeff_al.campaign.rounds import round_size
 from dataeff_al.campaign.rules import MAX_EMPTY_ROUNDS, MAX_STEP_FAILURES, MOST_GRANTED, Rules, rules_of
 from dataeff_al.campaign.state import QueryStatus, State
 from dataeff_al.campaign.tasks import Task
@@ -210,7 +211,7 @@ def _next_round(state: State, rules: Rules) -> list[Action]:
     if _affordable(state) < 1:
         outcome: Outcome = "exhausted" if rules.target is not None else "completed"
         return _reference(state) or [Conclude(outcome, "the budget is spent")]
-    n = min(rules.per_round, _affordable(state))
+    n = _round_size(state, rules)
     return _unless_tired(state, [Step("propose", tasks.propose(state, "acquire", number, n))])
 
 
@@ -222,6 +223,13 @@ def _no_label(state: State, number: int) -> str:
     reasons = sorted({query.reason for query in state.of("initial", "acquire") if query.round == number})
     said = f": {'; '.join(reason for reason in reasons if reason)[:400]}" if any(reasons) else ""
     return f"round {number} must end with at least one label, but got none{said}"
+
+
+def _round_size(state: State, rules: Rules) -> int:
+    """Labels that the next round may ask for, by what the newest model was trained on."""
+    newest = max((number for role, number in state.trained if role == "main"), default=None)
+    labelled = state.trained["main", newest].labels if newest is not None else 0
+    return min(round_size(rules.per_round, rules.growth, labelled), _affordable(state))
 
 
 def _affordable(state: State) -> int:
@@ -243,7 +251,7 @@ def _not_worth(state: State, rules: Rules) -> Conclude | None:
     found = [event for (role, _), event in sorted(state.evaluated.items()) if role == "main"]
     points = [(event.labels, event.validation.get(rules.metric)) for event in found if event.labels]
     known = [(labels, value) for labels, value in points if value is not None]
-    n = min(rules.per_round, _affordable(state))
+    n = _round_size(state, rules)
     gain = predicted_gain(known, known[-1][0] + n, more_is_better=rules.more_is_better) if known else None
     if gain is None or gain >= rules.least_gain * n * state.queries_cost:
         return None

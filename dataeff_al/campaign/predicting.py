@@ -8,10 +8,10 @@ import numpy as np
 
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.run_folder import RunFolder
-from dataeff_al.campaign.worker import predictions
 from dataeff_al.errors import DataError
 from dataeff_al.labeling.npz_writing import prediction_arrays, sample_arrays
 from dataeff_al.learners.ensemble import restore
+from dataeff_al.learners.predicting import predictions
 from dataeff_al.samples.archive import read_arrays, write_arrays
 from dataeff_al.samples.declared import target_from_json
 from dataeff_al.samples.npz import BESIDE, InputKey, Reading, SampleFile, columns_from, samples_of

@@ -28,6 +28,7 @@ class Rules:
     initial_waits_for_generator: bool
     has_generator: bool
     per_round: int
+    growth: float
     metric: str
     target: float | None
     more_is_better: bool
@@ -59,6 +60,7 @@ def _rules(spec: "_Spec") -> Rules:
         initial_waits_for_generator=initial.get("sampler") is not None,
         has_generator=data.get("generator") is not None,
         per_round=data["budget"]["per_round"],
+        growth=data["budget"].get("growth") or 0.0,
         metric=stop["metric"],
         target=stop.get("target"),
         more_is_better=find(stop["metric"]).more_is_better,

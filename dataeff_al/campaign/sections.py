@@ -76,11 +76,20 @@ class Initial(Strict):
 
 
 class Budget(Strict):
-    """What may be spent on initial and acquired labels, in whole units; ``per_round``: labels of one round."""
+    """What may be spent on initial and acquired labels, in whole units; ``per_round``: labels of one round.
+
+    ``growth``: a round asks for at least this part of what is labelled by then, so that a long campaign trains as often
+    as the logarithm of its labels grows.
+    """
 
     unit: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z][A-Za-z0-9 _-]*$")] = "label"
     total: Count
     per_round: Count
+    growth: Annotated[float, Field(gt=0, le=10)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_none(handler(self))
 
 
 def _known_metric(name: str) -> str:

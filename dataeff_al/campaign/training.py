@@ -1,9 +1,11 @@
 """Fitting a model to what a task lists, whole or member by member; values are what the record keeps of a fit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dataeff_al.campaign.tasks import Task
+from dataeff_al.campaign.training_fit import NOTE, training_fit
 from dataeff_al.campaign.views import Desk
 from dataeff_al.digests import Ref
 from dataeff_al.errors import DataError
@@ -17,7 +19,7 @@ Values = Mapping[str, Any]
 def trained(desk: Desk, task: Task) -> Values:
     """Fit a model."""
     view, previous, seed = _lesson(desk, task)
-    return _values(desk, task, desk.parts(task).trainer.fit(view, previous, seed))
+    return _checked(desk, task, desk.parts(task).trainer.fit(view, previous, seed))
 
 
 def trained_member(desk: Desk, task: Task, number: int) -> Values:
@@ -28,7 +30,7 @@ def trained_member(desk: Desk, task: Task, number: int) -> Values:
 
 def assembled(desk: Desk, task: Task, members: Sequence[Ref]) -> Values:
     """The committee of members that were fitted before, in the order of their numbers."""
-    return _values(desk, task, _committee(desk, task).assemble([_report(desk, task, member) for member in members]))
+    return _checked(desk, task, _committee(desk, task).assemble([_report(desk, task, member) for member in members]))
 
 
 def _lesson(desk: Desk, task: Task) -> tuple[View, Learner | None, int]:
@@ -42,6 +44,14 @@ def _committee(desk: Desk, task: Task) -> CommitteeTrainer:
         raise DataError(f"a trainer of several members must have fit_member and assemble, but got {trainer!r}.")
     committee: CommitteeTrainer = trainer
     return committee
+
+
+def _checked(desk: Desk, task: Task, report: FitReport) -> Values:
+    """A finished model, and how well it knows its own labels."""
+    data, codec = desk.all_labelled(task["labelled"]), desk.parts(task).codec
+    said = training_fit(desk.target(task), task["spec"]["stop"]["metric"], report.learner, codec, data)
+    about = {NOTE: said} if said else {}
+    return _values(desk, task, replace(report, notes={**report.notes, **about}))
 
 
 def _values(desk: Desk, task: Task, report: FitReport) -> Values:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.owned import owned_labels
@@ -23,6 +22,7 @@ from dataeff_al.digests import Ref, canonical_json, digest_json
 from dataeff_al.errors import DataError
 from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
+from dataeff_al.learners.predicting import ROWS, predictions
 from dataeff_al.learners.protocol import Learner
 from dataeff_al.metrics import evaluate, sample_errors
 from dataeff_al.numerics import prepare_thread
@@ -37,7 +37,6 @@ from dataeff_al.stores.arrays import pack
 from dataeff_al.view import View
 
 Read = Callable[[Sequence[SampleId]], Sequence[Sample]]
-ROWS = 256
 CASES = 3
 HELD_OUT = "equal to a validation or test sample"
 
@@ -209,14 +208,6 @@ class Worker:
             return self._json(values)
         except (TypeError, ValueError) as error:
             raise DataError(f"a step's result must be finite numbers and plain text, but got {error}.") from error
-
-
-def predictions(
-    learner: Learner, soften: Callable[[Sequence[Sample]], Tensor], samples: Sequence[Sample]
-) -> np.ndarray:
-    """Predictions for samples, in blocks, in natural units: ``(n, ...)`` float32."""
-    blocks = range(0, len(samples), ROWS)
-    return np.concatenate([learner.predict(soften(samples[at : at + ROWS])).float().numpy() for at in blocks])
 
 
 def _read(read: Read, ids: Sequence[SampleId]) -> Iterator[Sequence[Sample]]:

@@ -15,6 +15,7 @@ from dataeff_al.learners.distortion_spec import DistortionParams
 from dataeff_al.samples.types import TensorSpec
 
 _KNOTS = 4
+_GREYING = 1.5
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Distortion:
     elastic: float = 0.03
     mirror: bool = False
     tone: float = 0.0
+    colour: float = 0.0
     erase: float = 0.0
 
     @classmethod
@@ -56,6 +58,7 @@ class Distortion:
         if self.tone:
             contrast, brightness = _uniform(generator, (2, len(x), 1, 1, 1))
             x = ((x - 0.5) * (1 + self.tone * contrast) + 0.5 + self.tone * brightness).clamp(0, 1)
+        x = self._coloured(x, generator) if self.colour else x
         return self._erased(x, generator) if self.erase else x
 
     def _affine(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -76,6 +79,13 @@ class Distortion:
         knots = 2 * self.elastic * _uniform(generator, (len(x), 2, _KNOTS, _KNOTS))
         smooth = functional.interpolate(knots, size=x.shape[-2:], mode="bicubic", align_corners=False)
         return smooth.permute(0, 2, 3, 1)
+
+    def _coloured(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Saturation, down to grey, and each channel's strength by itself."""
+        saturation = (1 + _GREYING * self.colour * _uniform(generator, (len(x), 1, 1, 1))).clamp(min=0)
+        balance = 1 + 0.5 * self.colour * _uniform(generator, (len(x), x.shape[1], 1, 1))
+        grey = x.mean(1, keepdim=True)
+        return ((grey + saturation * (x - grey)) * balance).clamp(0, 1)
 
     def _erased(self, x: Tensor, generator: torch.Generator) -> Tensor:
         height, width = x.shape[-2:]

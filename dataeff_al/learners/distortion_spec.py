@@ -9,7 +9,8 @@ from dataeff_al.registry import Params
 
 class DistortionParams(Params):
     """How far a view may be from its image: rotation and shear [degrees], scaling, shift and smooth displacement (parts
-    of the image), ``mirror``, contrast and brightness (``tone``), and the side of a blanked square (``erase``)."""
+    of the image), ``mirror``, contrast and brightness (``tone``), saturation and the balance of the channels
+    (``colour``), and the side of a blanked square (``erase``)."""
 
     turn_deg: Annotated[float, Field(ge=0, le=180)] = 15.0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.2
@@ -17,4 +18,5 @@ class DistortionParams(Params):
     elastic: Annotated[float, Field(ge=0, le=1)] = 0.03
     mirror: bool = False
     tone: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    colour: Annotated[float, Field(ge=0, lt=1)] = 0.0
     erase: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dataeff_al.errors import CapabilityError
+from dataeff_al.learners.distortion import Distortion, check_images
 from dataeff_al.learners.protocol import TargetBatch
 from dataeff_al.priors.protocol import Prior
 from dataeff_al.samples.types import TargetSpec, TensorSpec
@@ -45,10 +46,16 @@ def symmetric(
 
 def augmentation(name: str, tensor: TensorSpec, target: TargetSpec) -> Augment:
     """The named augmentation. Raises :class:`CapabilityError` where it would make labels untrue."""
-    if name == "shift" and not (target.kind == "class" and len(tensor.shape) > 1):
-        raise CapabilityError(f"augment shift must have images with a class, but got target {target.kind!r}.")
+    if name != "none" and not (target.kind == "class" and len(tensor.shape) > 1):
+        raise CapabilityError(f"augment {name} must have images with a class, but got target {target.kind!r}.")
+    if name in DISTORTIONS:
+        check_images(f"augment {name}", tensor)
     return AUGMENTS[name]
 
 
-AUGMENTS: Mapping[str, Augment] = {"none": keep, "shift": shift}
+DISTORTIONS: Mapping[str, Augment] = {
+    "distort": Distortion(),
+    "photograph": Distortion(turn_deg=5.0, elastic=0.0, mirror=True, tone=0.3, colour=0.3),
+}
+AUGMENTS: Mapping[str, Augment] = {"none": keep, "shift": shift, **DISTORTIONS}
 """Augmentations by name."""

@@ -15,7 +15,8 @@ class StandardParams(Params):
     model's loss on it; ``ensemble: rounds`` averages the models of the last ``ensemble_size`` rounds (both are the
     boosting of Mo et al., 2020). ``ensemble: members`` trains ``ensemble_size`` models on the same labels, each from a
     seed of its own (Lakshminarayanan et al., 2017), and averages them; warm start and re-weighting go by each member's
-    own predecessor. ``augment: shift`` moves images of a class by up to two pixels.
+    own predecessor. ``augment`` changes images of a class: ``shift`` moves them by up to two pixels, ``distort`` turns,
+    shears, scales, moves and bends them a little, ``photograph`` mirrors them and changes colours as well.
     """
 
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 300
@@ -26,7 +27,7 @@ class StandardParams(Params):
     reweight: Literal["none", "error"] = "none"
     ensemble: Literal["none", "rounds", "members"] = "none"
     ensemble_size: Annotated[int, Field(ge=2, le=100)] = 5
-    augment: Literal["none", "shift"] = "none"
+    augment: Literal["none", "shift", "distort", "photograph"] = "none"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 

@@ -115,3 +115,12 @@ def test_the_loss_of_an_encoder_that_knows_nothing_is_that_of_guessing():
     generator = built("generators", "contrastive", GeneratorContext(TensorSpec((1, 16, 16), "intensity")), **SMALL)
     loss = float(generator._loss(images(n=64), drawn()))
     assert loss == pytest.approx(math.log(127), rel=0.35)
+
+
+def test_colours_change_from_channel_to_channel_and_stay_colours():
+    seen = replace(KEEP, colour=0.5)(torch.rand(8, 3, 12, 12, generator=drawn()), drawn())
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    grey = replace(KEEP, colour=0.5)(torch.full((8, 3, 12, 12), 0.5), drawn())
+    assert (grey.amax((2, 3)) - grey.amin((2, 3))).abs().max() < 1e-6
+    assert grey.std(1).max() > 0.01

@@ -43,6 +43,8 @@ def test_the_trainer_keeps_its_contract_on_every_kind_of_target(toy, learner):
         {"ensemble": "rounds", "ensemble_size": 2},
         {"ensemble": "members", "ensemble_size": 2},
         {"augment": "shift"},
+        {"augment": "distort"},
+        {"augment": "photograph"},
         {"precision": "float32"},
         {"precision": "bfloat16"},
     ],
