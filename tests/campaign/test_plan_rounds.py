@@ -1,10 +1,13 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dataeff_al import events as ev
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
+from dataeff_al.campaign.rounds import round_size, rounds_for
 from dataeff_al.campaign.rules import MOST_GRANTED
 from dataeff_al.campaign.state import QueryStatus
 
@@ -369,3 +372,26 @@ def test_labels_that_are_worth_it_are_bought(paper):
 
 def test_two_rounds_predict_nothing(paper):
     assert not ended(paper, 0.50, 0.50, stop="least_gain: 1.0")
+
+
+def test_rounds_grow_with_what_is_labelled_as_far_as_the_money_goes(paper):
+    campaign = paper("budget={unit: label, total: 20, per_round: 3, growth: 1.0}")
+    sizes = []
+    while ("propose", "acquire") not in campaign.steps():
+        campaign.round()
+    while ("propose", "acquire") in campaign.steps():
+        sizes.append(campaign.steps()["propose", "acquire"].task["n"])
+        campaign.round()
+    assert sizes[0] >= 3
+    assert all(size == sum(sizes[:number]) + 4 for number, size in enumerate(sizes[:-1]))
+    assert sum(sizes) == 16
+
+
+@given(wanted=st.integers(0, 5000), per_round=st.integers(1, 50), growth=st.floats(0, 3), labelled=st.integers(0, 500))
+def test_the_forecast_of_rounds_spends_everything_and_nothing_more(wanted, per_round, growth, labelled):
+    rounds, left, have = rounds_for(wanted, per_round, growth, labelled), wanted, labelled
+    for _ in range(rounds):
+        assert left > 0
+        size = min(round_size(per_round, growth, have), left)
+        left, have = left - size, have + size
+    assert left == 0
