@@ -132,7 +132,9 @@ class Encoder(nn.Module):
     def __init__(self, tensor: TensorSpec, params: ContrastiveParams) -> None:
         super().__init__()
         self.scale = InputScale(tensor)
-        self.network = SmallCnn(tuple(tensor.shape), params.width, params.hidden, params.projection)
+        self.network = SmallCnn(
+            tuple(tensor.shape), params.width, params.hidden, params.projection, params.first_stride
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Projections ``(n, projection)``: where views are compared while learning."""

@@ -40,12 +40,13 @@ class PcaParams(Params):
 class ContrastiveParams(DistortionParams):
     """Parameters of ``contrastive``, and how far a view may be from its image.
 
-    ``width`` and ``hidden``: as in the ``small_cnn`` learner, which may then start from the encoder; latents are the
-    hidden layer. ``projection``: dimension in which views are compared while learning.
+    ``width``, ``hidden`` and ``first_stride``: as in the ``small_cnn`` learner, which may then start from the encoder;
+    latents are the hidden layer. ``projection``: dimension in which views are compared while learning.
     """
 
     width: Annotated[int, Field(ge=1, le=512)] = 24
     hidden: Annotated[int, Field(ge=2, le=4096)] = 128
+    first_stride: Annotated[int, Field(ge=1, le=2)] = 1
     projection: Annotated[int, Field(ge=2, le=4096)] = 64
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 256

@@ -16,12 +16,14 @@ _MOST_STAGES = 3
 
 
 class SmallCnn(Network):
-    """A convolution at full resolution, strided stages down to about four pixels an axis, one hidden layer."""
+    """A convolution at full resolution (or every second pixel), strided stages down to about four pixels an axis, one
+    hidden layer."""
 
-    def __init__(self, shape: tuple[int, ...], width: int, hidden: int, outputs: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, hidden: int, outputs: int, first_stride: int = 1) -> None:
         super().__init__()
         dims = len(shape) - 1
-        layers, channels, space = [*_stage(dims, shape[0], width, 1)], width, shape[1:]
+        layers, channels = [*_stage(dims, shape[0], width, first_stride)], width
+        space = tuple(-(-size // first_stride) for size in shape[1:])
         for _ in range(_MOST_STAGES):
             if max(space) <= _SMALLEST:
                 break
@@ -51,4 +53,4 @@ def build(params: SmallCnnParams, context: LearnerContext) -> TorchLearner:
     if len(shape) - 1 not in CONV:
         raise CapabilityError(f"learner small_cnn must have images or volumes as input, but got shape {shape}.")
     task = make_task("small_cnn", ("class", "values"), params.task, context.target)
-    return make_learner(context, task, SmallCnn(shape, params.width, params.hidden, task.outputs))
+    return make_learner(context, task, SmallCnn(shape, params.width, params.hidden, task.outputs, params.first_stride))
