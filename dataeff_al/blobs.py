@@ -1,8 +1,12 @@
 """What every part that moves arrays needs of a blob store: content in, ref out, and back."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from dataeff_al.digests import Ref
+
+_AT_ONCE = 16
 
 
 class Blobs(Protocol):
@@ -16,3 +20,11 @@ class Blobs(Protocol):
 
     def has(self, ref: Ref) -> bool:
         """Whether the blob is here."""
+
+
+def put_all(blobs: Blobs, contents: Sequence[bytes]) -> list[Ref]:
+    """Keep many contents, several at once: each waits for the disk, which takes their writes together."""
+    if len(contents) < _AT_ONCE:
+        return [blobs.put(content) for content in contents]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="blobs") as threads:
+        return list(threads.map(blobs.put, contents))

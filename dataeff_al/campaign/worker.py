@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dataeff_al.blobs import Blobs
+from dataeff_al.blobs import Blobs, put_all
 from dataeff_al.campaign.owned import owned_labels
 from dataeff_al.campaign.tasks import Task
 from dataeff_al.campaign.training import assembled, trained, trained_member
@@ -88,7 +88,14 @@ class Worker:
         path = parts.pool_context.base_dir / task["spec"]["initial"]["labels"]
         rows = owned_labels(path, parts.pool, self._desk.target(task), self._desk.json(task["splits"]))
         return self._result(
-            labels=[{"query": self._query(task, own, None), "label": self._blobs.put(label)} for own, label in rows]
+            labels=[
+                {"query": query, "label": label}
+                for query, label in zip(
+                    self._queries(task, [own for own, _ in rows], [None] * len(rows)),
+                    put_all(self._blobs, [label for _, label in rows]),
+                    strict=True,
+                )
+            ]
         )
 
     def fit_generator(self, task_ref: Ref) -> Ref:
@@ -125,7 +132,7 @@ class Worker:
             proposals, refusals = _chosen(sampler, replace(view, codec=gate), n, rng), gate.refusals
         proposals = proposals[: task.get("most")]
         samples = self._samples(task, proposals)
-        queries = [self._query(task, s, p) for s, p in zip(samples, proposals, strict=True)]
+        queries = self._queries(task, samples, proposals)
         kept = [query for query in queries if not query["synthesised"] or query["content"] not in splits["held_out"]]
         regimes = dict(Counter(proposal.regime for proposal in proposals if proposal.regime))
         refusals.update({HELD_OUT: len(queries) - len(kept)})
@@ -181,16 +188,26 @@ class Worker:
         read = iter(self._desk.parts(task).pool.read(real))
         return [p.sample if isinstance(p.sample, Sample) else next(read) for p in proposals]
 
-    def _query(self, task: Task, sample: Sample, proposal: Proposal | None) -> dict[str, Any]:
-        content = content_digest(sample)
-        request = Request("", sample, seed=seed_for(task["spec"]["seed"], "label", content))
-        return {
-            "payload": sample.id,
-            "request": self._blobs.put(pack_request(request)),
-            "content": content,
-            "synthesised": proposal is not None and isinstance(proposal.sample, Sample),
-            "provenance": self._provenance(task, proposal) if proposal is not None else None,
-        }
+    def _queries(
+        self, task: Task, samples: Sequence[Sample], proposals: Sequence[Proposal | None]
+    ) -> list[dict[str, Any]]:
+        """What is asked about each sample, and how it was found."""
+        contents, seed = [content_digest(sample) for sample in samples], task["spec"]["seed"]
+        requests = [
+            pack_request(Request("", sample, seed=seed_for(seed, "label", content)))
+            for sample, content in zip(samples, contents, strict=True)
+        ]
+        rows = zip(samples, contents, put_all(self._blobs, requests), proposals, strict=True)
+        return [
+            {
+                "payload": sample.id,
+                "request": request,
+                "content": content,
+                "synthesised": proposal is not None and isinstance(proposal.sample, Sample),
+                "provenance": self._provenance(task, proposal) if proposal is not None else None,
+            }
+            for sample, content, request, proposal in rows
+        ]
 
     def _provenance(self, task: Task, proposal: Proposal) -> Ref | None:
         arrays = {"latent": proposal.latent, "path": proposal.path}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dataeff_al.blobs import put_all
 from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import CorruptError, DataError, NotFoundError, RecordError
 from dataeff_al.stores.blobs import FileBlobs, MemoryBlobs
@@ -155,3 +156,12 @@ def test_threads_may_put_the_same_blob_at_once(tmp_path):
         thread.join(timeout=30)
     assert refs == [digest_bytes(b"stress" * 1000)] * 8
     assert blobs.get(refs[0]) == b"stress" * 1000
+
+
+@pytest.mark.parametrize("number", [0, 3, 200])
+def test_many_are_kept_at_once_in_their_order(tmp_path, number):
+    contents = [b"%d" % (row % 150) for row in range(number)]
+    blobs = FileBlobs(tmp_path)
+    refs = put_all(blobs, contents)
+    assert [blobs.get(ref) for ref in refs] == contents
+    assert not list((tmp_path / "tmp").glob("*"))
