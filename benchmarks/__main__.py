@@ -24,10 +24,11 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=None, help="paired seeds; each benchmark has its own default")
     parser.add_argument("--quick", action="store_true", help="a short version, to see that it runs; never to be quoted")
     parser.add_argument("--fresh", action="store_true", help="measure every cell again")
+    parser.add_argument("--only", default="*", metavar="CELLS", help="measure these cells alone, as in file names")
     given = parser.parse_args()
     one_thread_each()
     benchmark: Benchmark = importlib.import_module(f"benchmarks.{given.name.replace('-', '_')}").BENCHMARK
-    print(run(benchmark, given.name, HERE, seeds=given.seeds, quick=given.quick, fresh=given.fresh))
+    print(run(benchmark, given.name, HERE, seeds=given.seeds, quick=given.quick, fresh=given.fresh, only=given.only))
     return 0
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -55,24 +56,37 @@ class Benchmark:
     """A grid of cells and how their results are put together.
 
     ``cells(seeds, quick)`` lists the measurements; ``assemble`` gets their results by key, in the order of the grid.
+    A grid of many hours is ``piecewise``: it may be measured cell by cell, and its results then tell what is missing.
     """
 
     seeds: int
     cells: Callable[[Sequence[int], bool], Sequence[Cell]]
     assemble: Callable[[Mapping[str, Json]], Result]
+    piecewise: bool = False
 
 
-def run(benchmark: Benchmark, name: str, home: Path, *, seeds: int | None, quick: bool, fresh: bool) -> str:
+def run(
+    benchmark: Benchmark, name: str, home: Path, *, seeds: int | None, quick: bool, fresh: bool, only: str = "*"
+) -> str:
     """Measure what is missing, write ``results/NAME.json`` and return the tables as text.
 
-    A quick run keeps its cells apart and writes no results, so that its numbers are never quoted.
+    A quick run keeps its cells apart and writes no results, so that its numbers are never quoted. ``only``: the cells
+    to measure, as in file names; the results hold all that were kept. Raises ValueError when that leaves gaps in a
+    benchmark that is not piecewise.
     """
     count = seeds or (1 if quick else benchmark.seeds)
     kept = home / "cells" / (f"{name}-quick" if quick else name)
     kept.mkdir(parents=True, exist_ok=True)
-    found = {
-        cell.key: _measured(cell, kept / f"{cell.key}.json", fresh) for cell in benchmark.cells(range(count), quick)
-    }
+    cells = benchmark.cells(range(count), quick)
+    for cell in cells:
+        if fnmatch(cell.key, only):
+            _measured(cell, kept / f"{cell.key}.json", fresh)
+    paths = {cell.key: kept / f"{cell.key}.json" for cell in cells}
+    found = {key: json.loads(path.read_text(encoding="utf-8")) for key, path in paths.items() if path.exists()}
+    if missing := [key for key in paths if key not in found]:
+        if not benchmark.piecewise:
+            raise ValueError(f"all cells of {name} must be measured, but got none for {', '.join(missing)}.")
+        print(f"not measured yet: {', '.join(missing)}", file=sys.stderr)
     result = benchmark.assemble(found)
     if not quick:
         results = home / "results"
@@ -81,14 +95,10 @@ def run(benchmark: Benchmark, name: str, home: Path, *, seeds: int | None, quick
     return _text(result)
 
 
-def _measured(cell: Cell, path: Path, fresh: bool) -> Json:
-    if path.exists() and not fresh:
-        kept: Json = json.loads(path.read_text(encoding="utf-8"))
-        return kept
-    print(f"measuring {cell.key}", file=sys.stderr, flush=True)
-    found = cell.measure()
-    write_json(path, found)
-    return found
+def _measured(cell: Cell, path: Path, fresh: bool) -> None:
+    if fresh or not path.exists():
+        print(f"measuring {cell.key}", file=sys.stderr, flush=True)
+        write_json(path, cell.measure())
 
 
 def _report(name: str, seeds: int, result: Result) -> Json:

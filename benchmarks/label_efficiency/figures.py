@@ -1,0 +1,90 @@
+"""From the curves of paired seeds to labels needed, savings with intervals, and the tables that show them."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.harness import Json, Table
+from dataeff_al.efficiency import LearningCurve, Saving, area, labels_to_target, saving
+
+Key = tuple[str, str]
+"""A method: its group's name and its own."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Curves by method and seed, in the metric ``metric``, where more is better."""
+
+    metric: str
+    curves: Mapping[Key, Mapping[int, LearningCurve]]
+    references: Mapping[int, float]
+
+    def needed(self, method: Key, target: float) -> list[float | None]:
+        """Labels that each seed needed for the target; None where it was not reached."""
+        return [labels_to_target(curve, target, more_is_better=True) for curve in self.curves[method].values()]
+
+    def saved(self, method: Key, against: Key, target: float) -> Saving | None:
+        """What a method saves against another on the seeds that both have; None without such seeds."""
+        if not {method, against} <= self.curves.keys():
+            return None
+        ours, theirs = self.curves[method], self.curves[against]
+        seeds = sorted(ours.keys() & theirs.keys())
+        if not seeds:
+            return None
+        pairs = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+        return saving(method[1], pairs[0], against[1], pairs[1], target, more_is_better=True)
+
+
+def findings(cells: Mapping[str, Json], groups: Mapping[str, str], metric: str) -> Findings:
+    """The curves of measured cells; ``groups`` tells the group of each cell's key."""
+    curves: dict[Key, dict[int, LearningCurve]] = {}
+    references: dict[int, float] = {}
+    for key, cell in cells.items():
+        for name, curve in cell["curves"].items():
+            found = LearningCurve(curve["labels"], curve["test"][metric])
+            curves.setdefault((groups[key], name), {})[cell["seed"]] = found
+        if cell["reference"]:
+            references[cell["seed"]] = cell["reference"][metric]
+    return Findings(metric, curves, references)
+
+
+def median_needed(found: Findings, method: Key, target: float) -> float | None:
+    """The median over seeds of the labels needed, an unreached target counting as infinitely many; None: not reached
+    by half of the seeds, or not measured."""
+    if method not in found.curves:
+        return None
+    needed = [float("inf") if labels is None else labels for labels in found.needed(method, target)]
+    middle = statistics.median(needed)
+    return None if middle == float("inf") else middle
+
+
+def needed_table(found: Findings, targets: Sequence[float]) -> Table:
+    """Labels needed by every method: the median of the seeds, and in how many the target was reached."""
+    columns = ["group", "method", "seeds", *(f"{target:.0%}" for target in targets), "area", "last", "labels"]
+    return Table("labels needed (median of the seeds; reached in)", columns, list(_needed_rows(found, targets)))
+
+
+def _needed_rows(found: Findings, targets: Sequence[float]) -> Iterator[list[str | float | int | None]]:
+    for (group, name), curves in found.curves.items():
+        reached = [_reached(found, (group, name), target) for target in targets]
+        last = statistics.median(curve.values[-1] for curve in curves.values())
+        areas = statistics.median(area(curve) for curve in curves.values())
+        labels = max(curve.labels[-1] for curve in curves.values())
+        yield [group, name, len(curves), *reached, round(areas, 4), round(last, 4), labels]
+
+
+def _reached(found: Findings, method: Key, target: float) -> str:
+    needed = found.needed(method, target)
+    middle, times = median_needed(found, method, target), sum(labels is not None for labels in needed)
+    return f"{'-' if middle is None else round(middle)} ({times}/{len(needed)})"
+
+
+def saving_row(title: str, found: Saving | None) -> list[str | float | int | None]:
+    """A saving as a row: factor or bound, interval, seeds, and the sentence that says what it means."""
+    if found is None:
+        return [title, None, None, None, 0, "not measured"]
+    factor = found.factor or found.at_least or found.at_most
+    sign = "" if found.factor else ">= " if found.at_least else "<= " if found.at_most else ""
+    interval = f"{found.ci[0]:.2g}-{found.ci[1]:.2g}" if found.ci else "-"
+    shown = f"{sign}{factor:.3g}" if factor else "-"
+    return [title, found.target, shown, interval, found.seeds, found.verdict]

@@ -1,0 +1,95 @@
+"""The grid of a study's cells, group by seed, and what is asked of the curves that they hold."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks.harness import Benchmark, Cell, Json, Result, Table
+from benchmarks.label_efficiency.figures import Findings, Key, findings, median_needed, needed_table, saving_row
+from benchmarks.label_efficiency.running import measured
+from benchmarks.label_efficiency.study import Study
+from dataeff_al.efficiency import Saving
+
+SEEDS = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """A figure: the median of the labels that a method needs for a target."""
+
+    name: str
+    method: Key
+    target: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure: how many times fewer labels a method needs than the best of others, seed by seed.
+
+    The best other is the one against which the method saves least. ``told`` says what kind of saving it is.
+    """
+
+    name: str
+    method: Key
+    others: Sequence[Key]
+    target: float
+    told: str
+
+
+def benchmark_of(
+    study: Study,
+    metric: str,
+    targets: Sequence[float],
+    questions: Sequence[Question],
+    comparisons: Sequence[Comparison],
+) -> Benchmark:
+    """The benchmark of a study; more of the metric is better."""
+    groups = {f"{group.name}-{seed}": group.name for group in study.groups for seed in range(1000)}
+
+    def cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
+        return [
+            Cell(f"{group.name}-{seed}", partial(measured, study, group, seed, quick=quick))
+            for seed in seeds
+            for group in study.groups
+        ]
+
+    def assemble(cells: Mapping[str, Json]) -> Result:
+        return _assembled(findings(cells, groups, metric), targets, questions, comparisons)
+
+    return Benchmark(seeds=SEEDS, cells=cells, assemble=assemble, piecewise=True)
+
+
+def _assembled(
+    found: Findings, targets: Sequence[float], questions: Sequence[Question], comparisons: Sequence[Comparison]
+) -> Result:
+    hardest = {comparison.name: _hardest(found, comparison) for comparison in comparisons}
+    figures = {question.name: median_needed(found, question.method, question.target) for question in questions}
+    figures |= {name: _factor(saving) for name, saving in hardest.items()}
+    rows = [saving_row(f"{each.name}: {each.told}", hardest[each.name]) for each in comparisons]
+    savings = Table("savings over paired seeds", ["what", "target", "factor", "95 %", "seeds", "in words"], rows)
+    curves = {
+        f"{group}/{name}": {str(seed): [list(curve.labels), list(curve.values)] for seed, curve in by_seed.items()}
+        for (group, name), by_seed in found.curves.items()
+    }
+    lines = [f"{value:.4f}" for _, value in sorted(found.references.items())]
+    notes = [f"Trained on the whole pool, the plain target reaches {', '.join(lines)}."] if lines else []
+    return Result(figures, [savings, needed_table(found, targets)], curves, notes)
+
+
+def _hardest(found: Findings, comparison: Comparison) -> Saving | None:
+    """The saving against the other that leaves least; an other that never got there leaves more than any that did."""
+    savings = [found.saved(comparison.method, other, comparison.target) for other in comparison.others]
+    known = [saving for saving in savings if saving is not None]
+    return min(known, key=_rank) if known else None
+
+
+def _rank(saving: Saving) -> float:
+    value = _factor(saving)
+    return math.inf if value is None else value
+
+
+def _factor(saving: Saving | None) -> float | None:
+    if saving is None:
+        return None
+    return saving.factor or saving.at_least or saving.at_most
