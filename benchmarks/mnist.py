@@ -47,8 +47,8 @@ TARGETS = Group(
 OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), _sampler("random"), _sampler("margin"), _sampler("badge")])
 OWN_START = Group(
     "own-start",
-    {**PIPELINE, "initial": RANDOM_START},
-    [Arm("ours"), _sampler("random")],
+    {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
+    [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
 )
 PUBLISHED = Group(
     "published",
@@ -151,7 +151,11 @@ COMPARISONS = [
     Comparison("acquisition_saving_98", OURS_KEY, [("ours", "random")], 0.98, "acquisition, same first labels"),
     Comparison("acquisition_saving_97", OURS_KEY, [("ours", "random")], 0.97, "acquisition, same first labels"),
     Comparison(
-        "acquisition_saving_98_own_start", OURS_KEY, [("own-start", "random")], 0.98, "acquisition, each its own start"
+        "acquisition_saving_98_own_start",
+        OURS_KEY,
+        [("own-start", "random+random")],
+        0.98,
+        "acquisition, each its own start",
     ),
     Comparison(
         "acquisition_vs_best_peer_98",
@@ -167,4 +171,16 @@ COMPARISONS = [
     ),
 ]
 
-BENCHMARK = benchmark_of(STUDY, "accuracy", (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS)
+PANELS = {
+    "paradigms": ["ours/ours", "targets/augmented", "targets/plain", "published/snn-2", "published/snn-16"],
+    "acquisition inside the pipeline": [
+        "ours/ours",
+        "ours/random",
+        "ours/margin",
+        "ours/badge",
+        "own-start/random+random",
+    ],
+    "ablations": [f"ablations/{arm.name}" for arm in ABLATIONS.arms],
+}
+
+BENCHMARK = benchmark_of(STUDY, "accuracy", (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS, PANELS)

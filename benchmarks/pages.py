@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import Json
+from benchmarks.label_efficiency.drawing import draw
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -18,7 +19,14 @@ measured and the machine's load at the end; run the command to measure again.
 def main() -> None:
     """Write the page."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((HERE / "results").glob("*.json"))]
+    for result in results:
+        if "series" in result["curves"]:
+            draw(result["curves"], _picture(result))
     PAGE.write_text("\n".join([HEAD, *(_section(result) for result in results)]), encoding="utf-8")
+
+
+def _picture(result: Json) -> Path:
+    return PAGE.parent / "images" / f"benchmark-{result['name']}.png"
 
 
 def _section(result: Json) -> str:
@@ -31,6 +39,8 @@ def _section(result: Json) -> str:
         "",
         _table(["figure", "value"], list(result["figures"].items())),
     ]
+    if "series" in result["curves"]:
+        lines += ["", f"![learning curves](images/{_picture(result).name})"]
     for table in result["tables"]:
         lines += ["", table["title"], "", _table(table["columns"], table["rows"])]
     return "\n".join([*lines, *("\n" + note for note in result["notes"]), ""])

@@ -23,8 +23,11 @@ class Findings:
         """Labels that each seed needed for the target; None where it was not reached."""
         return [labels_to_target(curve, target, more_is_better=True) for curve in self.curves[method].values()]
 
-    def saved(self, method: Key, against: Key, target: float) -> Saving | None:
-        """What a method saves against another on the seeds that both have; None without such seeds."""
+    def saved(self, method: Key, against: Key, target: float | None) -> Saving | None:
+        """What a method saves against another on the seeds that both have; None without such seeds.
+
+        ``target`` None: what the other ends with, seed by seed.
+        """
         if not {method, against} <= self.curves.keys():
             return None
         ours, theirs = self.curves[method], self.curves[against]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from benchmarks.harness import Benchmark, Cell, Json, Result, Table
@@ -27,13 +27,14 @@ class Question:
 class Comparison:
     """A figure: how many times fewer labels a method needs than the best of others, seed by seed.
 
-    The best other is the one against which the method saves least. ``told`` says what kind of saving it is.
+    The best other is the one against which the method saves least. ``target`` None: what the other ends with, seed by
+    seed. ``told`` says what kind of saving it is.
     """
 
     name: str
     method: Key
     others: Sequence[Key]
-    target: float
+    target: float | None
     told: str
 
 
@@ -43,8 +44,9 @@ def benchmark_of(
     targets: Sequence[float],
     questions: Sequence[Question],
     comparisons: Sequence[Comparison],
+    panels: Mapping[str, Sequence[str]],
 ) -> Benchmark:
-    """The benchmark of a study; more of the metric is better."""
+    """The benchmark of a study; more of the metric is better. ``panels``: the methods of each picture, by title."""
     groups = {f"{group.name}-{seed}": group.name for group in study.groups for seed in range(1000)}
 
     def cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
@@ -55,7 +57,8 @@ def benchmark_of(
         ]
 
     def assemble(cells: Mapping[str, Json]) -> Result:
-        return _assembled(findings(cells, groups, metric), targets, questions, comparisons)
+        found = _assembled(findings(cells, groups, metric), targets, questions, comparisons)
+        return replace(found, curves={"panels": panels, "floor": min(targets), "series": found.curves})
 
     return Benchmark(seeds=SEEDS, cells=cells, assemble=assemble, piecewise=True)
 

@@ -1,0 +1,131 @@
+"""Labels needed on photographs, by paradigm and by acquisition: ``python -m benchmarks cifar10`` (DATAEFF_DATA must be
+set).
+
+The pool are the first 10,000 training photographs, the test is the whole test set. The target that counts is what the
+augmented target reaches on 2,000 random labels, seed by seed.
+"""
+
+from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
+from benchmarks.label_efficiency.study import Arm, Group, Study
+
+CNN = {"kind": "small_cnn", "task": "classification", "width": 48, "hidden": 256, "first_stride": 2}
+PLAIN = {"kind": "standard", "steps": 1000, "batch_size": 64, "learning_rate": 0.003}
+AUGMENTED = {**PLAIN, "augment": "photograph"}
+VIEWS = {"turn_deg": 10.0, "scale": 0.3, "shift": 0.15, "elastic": 0.0, "mirror": True, "tone": 0.3, "colour": 0.5}
+ENCODER = {"kind": "contrastive", "steps": 1500, "width": 48, "hidden": 256, "first_stride": 2, **VIEWS}
+MILD = {"turn_deg": 5.0, "scale": 0.2, "shift": 0.1, "elastic": 0.0, "mirror": True, "tone": 0.3, "colour": 0.3}
+SEMI = {"kind": "semi_supervised", "steps": 500, "consistency_steps": 500, **MILD}
+OURS = {"kind": "margin", "diversity": 10}
+TYPICAL_START = {"sampler": {"kind": "typical"}, "n": 50}
+RANDOM_START = {"random": 50}
+
+
+def _few(total: int) -> dict[str, object]:
+    return {"unit": "label", "total": total, "per_round": 50, "growth": 0.5}
+
+
+PIPELINE = {"initial": TYPICAL_START, "generator": ENCODER, "trainer": SEMI, "sampler": OURS, "budget": _few(1000)}
+
+TARGETS = Group(
+    "targets",
+    {
+        "evaluation": {"validation": 0, "test": 10_000, "reference": "full"},
+        "initial": RANDOM_START,
+        "trainer": AUGMENTED,
+        "sampler": {"kind": "random"},
+        "budget": {"unit": "label", "total": 2000, "per_round": 50, "growth": 1.0},
+    },
+    [Arm("augmented"), Arm("plain", {"trainer": PLAIN})],
+)
+OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), Arm("random", {"sampler": {"kind": "random"}})])
+OWN_START = Group(
+    "own-start",
+    {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
+    [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
+)
+SAMPLERS = Group(
+    "samplers",
+    PIPELINE,
+    [
+        Arm("ours"),
+        Arm("margin", {"sampler": {"kind": "margin"}}),
+        Arm("badge", {"sampler": {"kind": "badge"}}),
+        Arm("typical", {"sampler": {"kind": "typical"}}),
+        Arm("lcmd", {"sampler": {"kind": "lcmd", "space": "latent"}}),
+        Arm("staged", {"sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 300}}),
+    ],
+)
+ABLATIONS = Group(
+    "ablations",
+    PIPELINE,
+    [
+        Arm("ours"),
+        Arm("no-consistency", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}}),
+        Arm("labels-only", {"trainer": AUGMENTED}),
+        Arm("twice-the-steps", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 1000}}),
+    ],
+)
+PUBLISHED_WALK = {"kind": "snn", "input": "decoded", "density_penalty": 0.0}
+PUBLISHED = Group(
+    "published",
+    {
+        "initial": RANDOM_START,
+        "generator": {"kind": "alpha_gan"},
+        "trainer": PLAIN,
+        "sampler": PUBLISHED_WALK,
+        "budget": {"unit": "label", "total": 800, "per_round": 50, "growth": 1.0},
+    },
+    [
+        Arm("snn"),
+        Arm("snn-boosted", {"trainer": {**PLAIN, "reweight": "error", "ensemble": "rounds", "ensemble_size": 3}}),
+        Arm("random", {"sampler": {"kind": "random"}}),
+        Arm("margin", {"sampler": {"kind": "margin"}}),
+        Arm("badge", {"sampler": {"kind": "badge"}}),
+    ],
+)
+
+STUDY = Study(
+    "cifar10",
+    {
+        "pool": {"kind": "cifar10", "size": 10_000},
+        "evaluation": {"validation": 0, "test": 10_000},
+        "learner": CNN,
+        "labeler": {"kind": "dataset"},
+        "stop": {"metric": "accuracy"},
+    },
+    [TARGETS, OURS_GROUP, OWN_START, PUBLISHED, SAMPLERS, ABLATIONS],
+    quick={
+        "pool": {"kind": "cifar10", "size": 600},
+        "evaluation": {"validation": 0, "test": 200},
+        "budget": {"unit": "label", "total": 150, "per_round": 50},
+    },
+)
+
+OURS_KEY = ("ours", "ours")
+QUESTIONS = [Question("labels_to_50_ours", OURS_KEY, 0.5)]
+COMPARISONS = [
+    Comparison("paradigm_saving", OURS_KEY, [("targets", "augmented")], None, "paradigm, against the augmented target"),
+    Comparison("acquisition_saving", OURS_KEY, [("ours", "random")], None, "acquisition, same first labels"),
+    Comparison(
+        "acquisition_saving_own_start",
+        OURS_KEY,
+        [("own-start", "random+random")],
+        None,
+        "acquisition, each its own start",
+    ),
+    Comparison(
+        "acquisition_vs_best_peer",
+        OURS_KEY,
+        [("samplers", arm.name) for arm in SAMPLERS.arms[1:]],
+        None,
+        "acquisition, against the best peer",
+    ),
+]
+
+PANELS = {
+    "paradigms": ["ours/ours", "targets/augmented", "targets/plain", "published/snn"],
+    "acquisition inside the pipeline": ["ours/ours", "ours/random", "samplers/badge", "own-start/random+random"],
+    "ablations": [f"ablations/{arm.name}" for arm in ABLATIONS.arms],
+}
+
+BENCHMARK = benchmark_of(STUDY, "accuracy", (0.4, 0.45, 0.5, 0.55), QUESTIONS, COMPARISONS, PANELS)
