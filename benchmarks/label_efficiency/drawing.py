@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from benchmarks.harness import Json
+from dataeff_al.report.style import MARKERS, SERIES, new_figure, png, quiet_grid, styled
 
 Points = Sequence[Sequence[float]]
-_DPI = 110
+_PANEL_IN = 5.6, 4.4
 
 
 def draw(curves: Json, path: Path) -> None:
@@ -21,25 +20,26 @@ def draw(curves: Json, path: Path) -> None:
     panels, series = curves["panels"], curves["series"]
     shown = {title: [name for name in names if name in series] for title, names in panels.items()}
     shown = {title: names for title, names in shown.items() if names}
-    figure = Figure(figsize=(5.6 * max(len(shown), 1), 4.2), dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
-    for each, (title, names) in zip(axes, shown.items(), strict=False):
-        _panel(each, title, {name: series[name] for name in names}, curves["floor"])
-    figure.savefig(path)
+    with styled():
+        figure = new_figure(_PANEL_IN[1], _PANEL_IN[0] * max(len(shown), 1))
+        axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
+        for each, (title, names) in zip(axes, shown.items(), strict=False):
+            _panel(each, title, {name: series[name] for name in names}, curves["floor"])
+        path.write_bytes(png(figure))
 
 
 def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], floor: float) -> None:
-    for name, by_seed in methods.items():
+    for (name, by_seed), colour, marker in zip(methods.items(), SERIES, MARKERS, strict=False):
         labels, values = _aligned(list(by_seed.values()))
-        (line,) = axes.plot(labels, np.median(values, 0), marker="o", markersize=3, label=f"{name} ({len(values)})")
-        axes.fill_between(labels, values.min(0), values.max(0), alpha=0.15, color=line.get_color(), linewidth=0)
+        said = f"{name} ({len(values)})"
+        axes.plot(labels, np.median(values, 0), marker=marker, markersize=4, color=colour, label=said)
+        axes.fill_between(labels, values.min(0), values.max(0), alpha=0.15, color=colour, linewidth=0)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title=title, xlabel="labels", ylabel="test accuracy")
     axes.set_ylim(bottom=floor)
-    axes.grid(alpha=0.3, which="both", linewidth=0.4)
+    quiet_grid(axes, "both")
     axes.legend(fontsize=8, loc="lower right", title="method (seeds)", title_fontsize=8)
 
 
