@@ -55,7 +55,7 @@ class Symmetry:
     def _turns(self, x: Tensor) -> list[Turn]:
         if x.dim() < 4:
             raise CapabilityError(f"a symmetry must have images (n, c, h, w), but got shape {tuple(x.shape)}.")
-        if self._group in ("rotations", "dihedral") and x.shape[-1] != x.shape[-2]:
+        if self._group in ("rotations", "rotation_mirror") and x.shape[-1] != x.shape[-2]:
             raise CapabilityError(f"a rotation must have a square image, but got shape {tuple(x.shape[-2:])}.")
         return GROUPS[self._group](x.dim() - 2)
 
@@ -89,7 +89,7 @@ GROUPS: Mapping[str, Callable[[int], list[Turn]]] = {
     "mirror": lambda _: [Turn((-1,))],
     "mirrors": _mirrors,
     "rotations": _rotations,
-    "dihedral": lambda axes: [*_rotations(axes), *(Turn((-1,), quarters) for quarters in range(4))],
+    "rotation_mirror": lambda axes: [*_rotations(axes), *(Turn((-1,), quarters) for quarters in range(4))],
 }
 """The members of each group but the identity, for a grid of that many axes."""
 

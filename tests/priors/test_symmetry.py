@@ -10,7 +10,7 @@ from dataeff_al.priors.protocol import Prior
 from dataeff_al.priors.spec import SymmetryParams
 from dataeff_al.priors.symmetry import GROUPS, Symmetry
 
-SIZES = {"mirror": 2, "mirrors": 4, "rotations": 4, "dihedral": 8}
+SIZES = {"mirror": 2, "mirrors": 4, "rotations": 4, "rotation_mirror": 8}
 
 
 def images(n=2, c=3, size=5):
