@@ -49,24 +49,42 @@ def _accuracy(split: Split) -> dict[str, float]:
     return {"accuracy": float(np.mean(split.truth == split.prediction))}
 
 
-def _by_class(name: str, split: Split, values: np.ndarray) -> dict[str, float]:
-    """Mean over the foreground classes that the truth holds, and each of them; nothing when it holds none."""
-    present = [code for code in range(1, len(split.classes)) if np.any(split.truth == code)]
-    if not present:
+Overlap = Callable[[float, float, float], float]
+
+
+def _by_class(name: str, split: Split, measure: Overlap) -> dict[str, float]:
+    """Mean over the foreground classes that the truth holds, each of them, each region as one class, and the mean over
+    each group; nothing when the truth holds no foreground.
+
+    ``measure``: from the places that are both predicted and true, those that are true, and those that are predicted.
+    """
+    counts = split.confusion()
+    true, predicted = counts.sum(1), counts.sum(0)
+    each = {
+        split.classes[code]: measure(counts[code, code], true[code], predicted[code])
+        for code in range(1, len(split.classes))
+        if true[code]
+    }
+    if not each:
         return {}
-    each = {f"{name}/{split.classes[code]}": float(values[code]) for code in present}
-    return {name: float(np.mean(values[present])), **each}
+    found = {name: float(np.mean(list(each.values()))), **{f"{name}/{label}": value for label, value in each.items()}}
+    for region, members in split.regions:
+        codes = [split.classes.index(member) for member in members]
+        if true[codes].sum():
+            both = counts[np.ix_(codes, codes)].sum()
+            found[f"{name}/{region}"] = measure(both, true[codes].sum(), predicted[codes].sum())
+    for group, members in split.groups:
+        if known := [each[member] for member in members if member in each]:
+            found[f"{name}/{group}"] = float(np.mean(known))
+    return found
 
 
 def _dice(split: Split) -> dict[str, float]:
-    counts = split.confusion()
-    total = counts.sum(0) + counts.sum(1)
-    return _by_class("dice", split, 2 * np.diag(counts) / np.maximum(total, 1))
+    return _by_class("dice", split, lambda both, true, predicted: float(2 * both / (true + predicted)))
 
 
 def _sensitivity(split: Split) -> dict[str, float]:
-    counts = split.confusion()
-    return _by_class("sensitivity", split, np.diag(counts) / np.maximum(counts.sum(1), 1))
+    return _by_class("sensitivity", split, lambda both, true, _: float(both / true))
 
 
 def _mean_square(split: Split) -> float:
@@ -163,8 +181,9 @@ def check_fits(name: str, target: TargetSpec) -> Metric:
         fitting = ", ".join(other.name for other in METRICS.values() if target.kind in other.kinds)
         raise CapabilityError(f"the metric of a {target.kind} target must be one of {fitting}, but got {name!r}.")
     _, slash, label = name.partition("/")
-    if slash and label not in target.classes[1:]:
-        known = [f"{metric.name}/{known}" for known in target.classes[1:]]
+    parts = [*target.classes[1:], *(region for region, _ in (*target.regions, *target.groups))]
+    if slash and label not in parts:
+        known = [f"{metric.name}/{known}" for known in parts]
         raise UnknownNameError("metric", name, known, nearest(name, known))
     return metric
 

@@ -15,12 +15,15 @@ class Split:
     """The valid entries of a split, flat: ``truth`` and ``prediction`` ``(m,)``, codes for classes, else float64.
 
     ``variance``: of the truth; columns of a table are centred one by one, since they need not share a unit.
+    ``regions`` and ``groups`` of classes: as the target declares them.
     """
 
     truth: np.ndarray
     prediction: np.ndarray
     classes: tuple[str, ...] = ()
     variance: float = 0.0
+    regions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def confusion(self) -> np.ndarray:
         """Counts ``(k, k)`` int64, truth in rows and prediction in columns."""
@@ -48,7 +51,8 @@ def _codes(target: TargetSpec, prediction: np.ndarray, truth: np.ndarray, valid:
     if codes.min() < 0 or codes.max() >= k:
         raise DataError(f"class codes must lie in 0 to {k - 1}, but got {int(codes.min())} to {int(codes.max())}.")
     names = target.classes or tuple(str(code) for code in range(k))
-    return Split(codes, np.argmax(prediction, axis=1)[valid], names)
+    guessed = np.argmax(prediction, axis=1)[valid]
+    return Split(codes, guessed, names, regions=target.regions, groups=target.groups)
 
 
 def _numbers(target: TargetSpec, prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> Split:

@@ -58,7 +58,7 @@ class Parts:
         """A maker of untrained models."""
         from dataeff_al.learners.seeding import seeded  # only who makes models needs torch
 
-        context = LearnerContext(self.codec.tensor, target)
+        context = LearnerContext(self.codec.tensor, target, self.pool.spec, self.priors)
 
         def make(seed: int) -> Learner:
             with seeded(seed):

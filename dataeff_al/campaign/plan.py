@@ -132,12 +132,14 @@ def _new_work(state: State, rules: Rules) -> list[Action]:
     if state.pool is None:
         return _unless_tired(state, [Step("prepare_pool", tasks.prepare_pool(state))])
     steps: list[Step] = []
-    if rules.has_generator and state.generator is None:
+    fitting = rules.has_generator and state.generator is None
+    if fitting:
         steps.append(Step("fit_generator", tasks.fit_generator(state)))
     if rules.initial_owned and ("initial", 0) not in state.proposed:
         steps.append(Step("import_labels", tasks.prepare_pool(state)))
     steps.extend(_first_proposals(state, rules))
-    actions = [*_unless_tired(state, steps), *_grants(state)]
+    # No label is paid for before the generator is known to have learnt something.
+    actions = [*_unless_tired(state, steps), *([] if fitting else _grants(state))]
     if actions or state.live:
         return actions
     return _round(state, rules)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.label_notes import label_notes
 from dataeff_al.campaign.rules import rules_of
+from dataeff_al.campaign.showing import staged, structures
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import QueryState, QueryStatus, State
 from dataeff_al.campaign.summary import Member, cost, digests, label_count, rounds, savings, versions
@@ -48,6 +50,7 @@ def run_report(spec: CampaignSpec, members: Sequence[Member], blobs: Blobs) -> R
         latent_map=_latent_map(state, blobs),
         best=best,
         worst=worst,
+        structures=structures(target),
         failures=[_failure(query) for query in _given_up(state)],
         notes=[*_notes(state), *_label_notes(state, blobs)],
         versions=versions(),
@@ -143,6 +146,7 @@ def _cases(state: State, blobs: Blobs, target: TargetSpec) -> tuple[list[Case], 
     samples = samples_from_json(_splits(state, blobs)["samples"])
     rows = zip(meta["rows"], fields["prediction"], fields["error"], strict=True)
     cases = [_case(row, prediction, float(error), blobs, samples, target) for row, prediction, error in rows]
+    cases = [replace(case, stages=staged(fields, place)) for place, case in enumerate(cases)]
     best = meta["best"]
     return cases[:best], cases[best:] or cases[::-1][:best]
 
@@ -172,4 +176,5 @@ def _case(
 
 def _shown(prediction: np.ndarray, target: TargetSpec) -> np.ndarray:
     """Masks are shown as codes, everything else as the model gives it."""
-    return prediction.argmax(axis=0).astype(np.uint8) if target.kind == "mask" else prediction
+    as_codes = target.kind == "mask" and prediction.ndim > len(target.shape)
+    return prediction.argmax(axis=0).astype(np.uint8) if as_codes else prediction

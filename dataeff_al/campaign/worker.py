@@ -15,6 +15,7 @@ import torch
 
 from dataeff_al.blobs import Blobs, put_all
 from dataeff_al.campaign.owned import owned_labels
+from dataeff_al.campaign.showing import as_shown, stages
 from dataeff_al.campaign.tasks import Task
 from dataeff_al.campaign.training import assembled, trained, trained_member
 from dataeff_al.campaign.views import Desk
@@ -61,13 +62,15 @@ class Worker:
         """Read the pool, check it and split it."""
         task = self._desk.json(task_ref)
         parts, evaluation = self._desk.parts(task), task["spec"]["evaluation"]
+        # A model that does not fit the samples is refused before anything is bought.
+        parts.new_learner(self._desk.target(task))(0)
         split = split_pool(
             parts.pool, validation=evaluation["validation"], test=evaluation["test"], seed=parts.spec.seed
         )
         wanted = evaluation["reference"]
         reference = len(split.pool) if wanted == "full" else wanted
         real = 0 if "synthesised" in parts.spec.sampler.needs else task["spec"]["budget"]["total"] // task["max_cost"]
-        _check_room(len(split.pool), max(real, reference))
+        _check_room(len(split.pool), max(real, reference), len(split.removed))
         roles = {"pool": split.pool, "validation": split.validation, "test": split.test, "removed": split.removed}
         lists: Task = {role: list(ids) for role, ids in roles.items()}
         held_out = content_digests(parts.pool, [*split.validation, *split.test])
@@ -180,7 +183,16 @@ class Worker:
         chosen = list(dict.fromkeys([*order[:CASES].tolist(), *order[::-1][:CASES].tolist()]))
         rows = [task["test"][place] for place in chosen]
         meta = {"rows": rows, "best": min(CASES, len(chosen))}
-        return self._blobs.put(pack({"prediction": prediction[chosen], "error": errors[chosen]}, meta))
+        shown = {"prediction": as_shown(self._desk.target(task), prediction[chosen]), "error": errors[chosen]}
+        return self._blobs.put(pack(shown | self._stages(task, rows), meta))
+
+    def _stages(self, task: Task, rows: Sequence[Any]) -> dict[str, np.ndarray]:
+        """What a model of several stages answered at each of them, ``stage:<name>`` to class codes; often nothing."""
+        learner = self._desk.learner(task, task["model"])
+        if learner is None or "stages" not in learner.offers:
+            return {}
+        soften, samples = self._desk.parts(task).codec.soften, [self._desk.sample(row) for row in rows]
+        return {f"stage:{name}": codes for name, codes in stages(learner, soften, samples).items()}
 
     def _samples(self, task: Task, proposals: Sequence[Proposal]) -> list[Sample]:
         """The proposed samples themselves, read from the pool in one go where they are real."""
@@ -251,9 +263,10 @@ def _chosen(sampler: Sampler, view: View, n: int, rng: np.random.Generator) -> l
     return proposals
 
 
-def _check_room(candidates: int, wanted: int) -> None:
+def _check_room(candidates: int, wanted: int, copies: int) -> None:
     if wanted > candidates:
+        apart = f"and {copies} copies of other samples were set apart" if copies else "were set apart"
         raise DataError(
             f"the pool must hold at least as many candidates as labels are to be bought ({wanted}), but got "
-            f"{candidates} after the validation and test samples were set apart."
+            f"{candidates} after the validation and test samples {apart}."
         )

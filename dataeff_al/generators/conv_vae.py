@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dataeff_al.errors import DataError, TrainingError
 from dataeff_al.generators.likelihoods import Likelihood, balanced_weights, likelihood_for
-from dataeff_al.generators.pool_tensor import errors, pool_tensor, split
+from dataeff_al.generators.pool_tensor import check_learnt, errors, pool_tensor, split
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
 from dataeff_al.generators.spec import ConvVaeParams
 from dataeff_al.generators.vae_network import Vae
@@ -58,8 +58,7 @@ class ConvVae:
         with torch.no_grad():
             decoded = torch.cat([self.decode(self.encode(rows)) for rows in x[held].split(_ROWS_AT_ONCE)])
         error, mean_error = errors(x[held], decoded, x[learn].mean(0), weight)
-        if not error < mean_error:
-            raise TrainingError(f"the decoder's error must be below the mean image's {mean_error}, but got {error}.")
+        check_learnt(error, mean_error, len(learn))
         return GeneratorReport(error, mean_error, self._params.steps, time.perf_counter() - start)
 
     def encode(self, x: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from dataeff_al.errors import DataError, TrainingError
-from dataeff_al.generators.pool_tensor import errors, pool_tensor, split
+from dataeff_al.errors import DataError
+from dataeff_al.generators.pool_tensor import check_learnt, errors, pool_tensor, split
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
 from dataeff_al.generators.spec import PcaParams
 from dataeff_al.samples.protocol import Codec, Pool
@@ -56,8 +56,7 @@ class Pca:
         with torch.no_grad():
             decoded = self.decode(self.encode(x[held]))
         error, mean_error = errors(x[held], decoded, self._mean.reshape(self._tensor.shape))
-        if not error < mean_error:
-            raise TrainingError(f"the components' error must be below the mean image's {mean_error}, but got {error}.")
+        check_learnt(error, mean_error, len(learn))
         return GeneratorReport(error, mean_error, 1, time.perf_counter() - start)
 
     def encode(self, x: Tensor) -> Tensor:

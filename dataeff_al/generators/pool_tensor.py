@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dataeff_al.errors import DataError
+from dataeff_al.errors import DataError, TrainingError
 from dataeff_al.samples.protocol import Codec, Pool
 from dataeff_al.samples.types import SampleId
 
 _ROWS_AT_ONCE = 512
+_LEAST_LEARNT = 0.99
 
 
 def pool_tensor(pool: Pool, ids: Sequence[SampleId], codec: Codec) -> Tensor:
@@ -46,3 +47,16 @@ def errors(x: Tensor, decoded: Tensor, mean: Tensor, weight: Tensor | None = Non
     share, tilted = (weight * x).sum(1, keepdim=True), weight * mean
     mean = tilted / tilted.sum(0, keepdim=True).clamp(min=1e-12)
     return float((share * (decoded - x) ** 2).mean()), float((share * (mean - x) ** 2).mean())
+
+
+def check_learnt(error: float, mean_error: float, samples: int) -> None:
+    """Refuse a decoder that knows no more than the mean image does; ``samples`` are those that the mean was taken of.
+
+    The mean of few samples errs by one part in their number more than the true mean would, which a decoder that learnt
+    nothing else must not be praised for. Raises :class:`TrainingError`.
+    """
+    bar = _LEAST_LEARNT * mean_error * samples / (samples + 1)
+    if not error < bar:
+        raise TrainingError(
+            f"a generator must learn more than the mean image, whose error is {mean_error:.4g}, but got {error:.4g}."
+        )

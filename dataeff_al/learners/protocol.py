@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dataeff_al.labeling.types import Label
-from dataeff_al.samples.types import TargetSpec, TensorSpec
+from dataeff_al.samples.types import SampleSpec, TargetSpec, TensorSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LearnerContext:
-    """What a learner may use when it is built: the form of its input and of its target."""
+    """What a learner may use when it is built: the form of its input and of its target.
+
+    ``samples``: the declared form of the pool's samples, where further fields stand beside the input; ``priors``: what
+    the campaign states about its task.
+    """
 
     tensor: TensorSpec
     target: TargetSpec
+    samples: SampleSpec | None = None
+    priors: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,11 @@ class Learner(Protocol):
 
     def load(self, state: bytes) -> None:
         """Restore what :meth:`state` returned."""
+
+
+@runtime_checkable
+class StagedLearner(Learner, Protocol):
+    """A learner that offers ``stages``: it answers in several steps, or in several ways, worth showing."""
+
+    def stages(self, x: Tensor) -> Mapping[str, Tensor]:
+        """Class codes ``(n, ...)`` by the stage's name, first to last; no gradient."""

@@ -9,9 +9,9 @@ class SymmetryParams(Params):
     """Parameters of ``symmetry``: changes of the image that leave a class or values as they are and move masks and
     fields along.
 
-    ``group``: ``mirror`` left and right, ``mirrors`` along every axis, ``rotations`` by right angles, or ``rotation_mirror``,
-    both together. State only what is exactly true of the task: a mirrored digit is no digit. Channels of a field must
-    be scalars (a principal stress, not a component).
+    ``group``: ``mirror`` left and right, ``mirrors`` along every axis, ``rotations`` by right angles, or
+    ``rotation_mirror``, both together. State only what is exactly true of the task: a mirrored digit is no digit.
+    Channels of a field must be scalars (a principal stress, not a component).
     """
 
     group: Literal["mirror", "mirrors", "rotations", "rotation_mirror"] = "rotation_mirror"

@@ -91,7 +91,8 @@ class Case:
 
     ``image``: what the model saw: intensities ``(c, [d,] h, w)``, codes ``([d,] h, w)`` or a table row ``(d,)``, as
     ``image_kind`` says. ``truth`` and ``prediction`` by ``kind``: a code and probabilities ``(k,)``; masks of codes
-    ``([d,] h, w)``; fields ``(k, [d,] h, w)`` in ``unit`` with NaN where not valid; values ``(k,)``.
+    ``([d,] h, w)``; fields ``(k, [d,] h, w)`` in ``unit`` with NaN where not valid; values ``(k,)``. ``stages``: masks
+    of what a model of several stages answered at each, by name.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Case:
     image_kind: Literal["intensity", "codes", "values"] = "intensity"
     image_classes: tuple[str, ...] = ()
     pixel_size_mm: float | None = None
+    stages: Sequence[tuple[str, np.ndarray]] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class RunReport:
     """One run. ``curves``: the campaign's own first, then its twins. ``outcome``: one sentence.
 
     ``reference``: test metrics of a model trained on the whole labelled pool, or None when none was trained.
-    ``savings``: one per twin; ``best`` and ``worst``: test cases, best and worst first.
+    ``savings``: one per twin; ``best`` and ``worst``: test cases, best and worst first. ``structures``: the names of a
+    mask's structures by group, for the figure of each one's overlap; empty where there are few.
     """
 
     name: str
@@ -141,6 +144,7 @@ class RunReport:
     latent_map: LatentMap | None = None
     best: Sequence[Case] = ()
     worst: Sequence[Case] = ()
+    structures: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
     notes: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -62,6 +62,14 @@ _CAPTIONS: Mapping[str, tuple[str, str]] = {
         "The worst predictions of the final model beside the truth.",
         "The test samples with the largest errors.",
     ),
+    "stages": (
+        "What each stage of the final model answers, beside the truth.",
+        "The test sample that is most wrong: the answer of every stage or decoder of the final model, and the truth.",
+    ),
+    "structures": (
+        "Box plots of the test Dice of every structure, by group and by paradigm.",
+        "Test Dice of every structure, by group: the final model of this campaign beside its twins' final models.",
+    ),
     "time": (
         "Seconds per round by phase.",
         "Time per round. Own overhead is everything but proposing, labelling, training and evaluating.",

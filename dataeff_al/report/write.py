@@ -12,6 +12,8 @@ from dataeff_al.report.curves import learning_curves, other_metrics
 from dataeff_al.report.maps import latent_map
 from dataeff_al.report.model import RunReport
 from dataeff_al.report.page import render
+from dataeff_al.report.stages import stage_maps
+from dataeff_al.report.structures import structure_boxes
 from dataeff_al.report.style import styled
 
 FIGURES: Mapping[str, Callable[[RunReport], bytes | None]] = MappingProxyType(
@@ -21,6 +23,8 @@ FIGURES: Mapping[str, Callable[[RunReport], bytes | None]] = MappingProxyType(
         "latent_map": latent_map,
         "best_predictions": best_predictions,
         "worst_predictions": worst_predictions,
+        "stages": stage_maps,
+        "structures": structure_boxes,
         "time": time_per_round,
         "cost": cost_bars,
     }

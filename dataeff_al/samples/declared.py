@@ -29,9 +29,21 @@ def samples_from_json(data: Mapping[str, Any]) -> SampleSpec:
     return SampleSpec({name: FieldSpec(**_tuples(field)) for name, field in data["fields"].items()}, data["input"])
 
 
+_NEWER = ("spacing_mm", "regions", "groups")
+"""Left out where they say nothing, so that a form that lacks them keeps its digest."""
+
+
 def _plain(data: Mapping[str, Any]) -> Json:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+    return {name: _list(value) for name, value in data.items() if value or name not in _NEWER}
 
 
 def _tuples(data: Mapping[str, Any]) -> Json:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return {name: _tuple(value) for name, value in data.items()}
+
+
+def _list(value: Any) -> Any:
+    return [_list(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(each) for each in value) if isinstance(value, list) else value

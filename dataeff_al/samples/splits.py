@@ -1,4 +1,4 @@
-"""Who may be queried, who validates, who tests: groups are never broken, and no copy crosses a border."""
+"""Who may be queried, who validates, who tests: groups are never broken, no copy crosses a border or is asked twice."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from dataeff_al.samples.types import SampleId
 class Split:
     """Ids by role, each in the pool's order.
 
-    ``pool``: candidates for queries. ``removed``: what would have been a candidate, had it not the same content as a
-    validation or test sample. ``unused``: held-out samples that the test did not take; they are never candidates.
+    ``pool``: candidates for queries, each content once. ``removed``: what would have been a candidate, had it not the
+    same content as a validation or test sample, or as an earlier candidate. ``unused``: held-out samples that the test did not take; they are never candidates.
     """
 
     pool: tuple[SampleId, ...]
@@ -48,7 +48,8 @@ def split_ids(
     The test is drawn from ``held_out`` when the pool has some: exactly ``test`` of them, because none of the others is
     ever a candidate. All else is drawn by whole groups until the count is reached, so it is exact when every group is
     one sample. What has the content of a test sample is removed before the validation is drawn, and what has the
-    content of a validation sample afterwards. The test does not depend on ``validation``.
+    content of a validation sample afterwards. Of candidates with the same content the first stays: a label for one of
+    them is a label for all. The test does not depend on ``validation``.
 
     Raises DataError when a count is negative, when a group lies on both sides of the held-out border, or when too few
     samples or groups remain; at least one candidate must.
@@ -59,9 +60,10 @@ def split_ids(
     tested = _some(held_out, test, seed) if held_out else _whole_groups(free, groups, test, seed, "test")
     left = _without(free, tested)
     kept = _distinct(left, tested, digests)
-    validating = _whole_groups(kept, groups, validation, seed, "validation")
+    copies = len(left) - len(kept)
+    validating = _whole_groups(kept, groups, validation, seed, "validation", copies)
     candidates = _without(kept, validating)
-    pool = _distinct(candidates, validating, digests)
+    pool = _once(_distinct(candidates, validating, digests), digests)
     if not pool:
         raise DataError(f"at least one sample must remain to be queried, but got none of {len(groups)}.")
     removed = (*_without(left, kept), *_without(candidates, pool))
@@ -91,10 +93,11 @@ def _some(held_out: Sequence[SampleId], count: int, seed: int) -> list[SampleId]
 
 
 def _whole_groups(
-    ids: Sequence[SampleId], groups: Mapping[SampleId, str], count: int, seed: int, role: str
+    ids: Sequence[SampleId], groups: Mapping[SampleId, str], count: int, seed: int, role: str, copies: int = 0
 ) -> list[SampleId]:
     if count > len(ids):
-        raise DataError(f"{role} must be at most the {len(ids)} samples that are left, but got {count}.")
+        aside = f" beside {copies} copies of test samples" if copies else ""
+        raise DataError(f"{role} must be at most the {len(ids)} samples that are left{aside}, but got {count}.")
     members: dict[str, list[SampleId]] = {}
     for sample_id in ids:
         members.setdefault(groups[sample_id], []).append(sample_id)
@@ -112,6 +115,11 @@ def _distinct(
 ) -> list[SampleId]:
     contents = {digests[sample_id] for sample_id in kept_apart}
     return [sample_id for sample_id in ids if digests[sample_id] not in contents]
+
+
+def _once(ids: Sequence[SampleId], digests: Mapping[SampleId, Ref]) -> list[SampleId]:
+    first = {digests[sample_id]: sample_id for sample_id in reversed(ids)}
+    return [sample_id for sample_id in ids if first[digests[sample_id]] == sample_id]
 
 
 def _without(ids: Collection[SampleId], gone: Collection[SampleId]) -> list[SampleId]:

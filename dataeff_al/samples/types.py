@@ -14,7 +14,8 @@ class FieldSpec:
     """The declared form of one named array of one sample (no leading ``n``).
 
     ``kind`` says what the numbers are: ``intensity`` (images, volumes ``(c, [d,] h, w)`` float32), ``codes`` (class
-    codes ``([d,] h, w)`` uint8, named by ``classes``) or ``values`` (a table row ``(d,)`` float32).
+    codes ``([d,] h, w)`` uint8, named by ``classes``) or ``values`` (a table row ``(d,)`` float32). ``spacing_mm``:
+    distance of neighbouring places along each axis of the grid, where it is known.
     """
 
     shape: tuple[int, ...]
@@ -25,6 +26,7 @@ class FieldSpec:
     unit: str = ""
     range: tuple[float, float] | None = None
     pixel_size_mm: float | None = None
+    spacing_mm: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class TargetSpec:
     ``kind``: ``class`` (``label`` scalar int64), ``mask`` (``mask`` ``([d,] h, w)`` uint8 class codes), ``field``
     (``stress`` and the like, ``(k, [d,] h, w)`` float32 in ``unit``, NaN where not valid) or ``values`` (``(k,)``
     float32). ``name`` is the key in :attr:`Label.target <dataeff_al.labeling.types.Label>`. ``undefined_in``: classes
-    of the input where a field has no value whatever the label says (outside tissue, say).
+    of the input where a field has no value whatever the label says (outside tissue, say). ``regions``: unions of
+    classes that are measured as one (a whole tumour); ``groups``: classes over which metrics average (the cortex).
     """
 
     name: str
@@ -66,6 +69,8 @@ class TargetSpec:
     channels: tuple[str, ...] = ()
     unit: str = ""
     undefined_in: tuple[str, ...] = ()
+    regions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataeff_al.generators.protocol import Generator, GeneratorContext
 from dataeff_al.labeling.types import Label
 from dataeff_al.learners.protocol import Learner, LearnerContext
 from dataeff_al.learners.seeding import seeded
+from dataeff_al.priors.protocol import Prior
 from dataeff_al.samples.protocol import AnsweredPool, Codec
 from dataeff_al.samples.types import SampleId
 from dataeff_al.testing.toys import TOYS
@@ -22,15 +23,15 @@ from dataeff_al.view import Labelled, Latents, View
 NewLearner = Callable[[int], Learner]
 
 
-def built(kind: registry.Kind, name: str, context: Any, **params: Any) -> Any:
+def built(kind: registry.Kind, name: str, context: Any, /, **params: Any) -> Any:
     """The registered part of that name, built with the given parameters."""
     plugin = registry.get(kind, name)
     return plugin.factory()(plugin.params(**params), context)
 
 
-def learner_maker(name: str, pool: AnsweredPool, **params: Any) -> NewLearner:
-    """``new_learner(seed)`` for a registered learner on the pool's input and target."""
-    context = LearnerContext(pool.codec().tensor, pool.target)
+def learner_maker(name: str, pool: AnsweredPool, /, priors: Sequence[Prior] = (), **params: Any) -> NewLearner:
+    """``new_learner(seed)`` for a registered learner on the pool's input and target, with what is stated about it."""
+    context = LearnerContext(pool.codec().tensor, pool.target, pool.spec, priors)
 
     def new_learner(seed: int) -> Learner:
         with seeded(seed):

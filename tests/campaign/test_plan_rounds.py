@@ -31,8 +31,8 @@ def test_first_proposals_stay_the_same_while_other_labels_come_in(paper):
     before = {name: step.key for name, step in campaign.steps().items()}
     campaign.done(campaign.steps()["propose", "validation"])
     campaign.done(campaign.steps()["propose", "initial"])
-    campaign.answer()
     campaign.done(campaign.steps()["fit_generator", None])
+    campaign.answer()
     now = {name: step.key for name, step in campaign.steps().items()}
     assert set(now) == {("propose", "test"), ("propose", "reference")}
     assert all(before[name] == key for name, key in now.items())
@@ -63,6 +63,17 @@ def test_a_sampler_that_chooses_the_first_samples_waits_for_the_manifold(paper):
     campaign.done(campaign.steps()["propose", "test"])
     campaign.answer()
     assert campaign.steps()["propose", "initial"].key == step.key
+
+
+def test_no_label_is_paid_for_before_the_generator_has_learnt(paper):
+    campaign = paper("generator={kind: pca, latent_dim: 2}")
+    campaign.done(campaign.steps()["prepare_pool", None])
+    for purpose in ("validation", "test", "initial"):
+        campaign.done(campaign.steps()["propose", purpose])
+    assert {step.method for step in campaign.planned(do.Step)} == {"fit_generator"}
+    assert campaign.planned(do.Grant) == []
+    campaign.done(campaign.steps()["fit_generator", None])
+    assert campaign.grant()
 
 
 def test_rounds_go_on_until_the_budget_is_spent(paper):

@@ -12,7 +12,7 @@ from dataeff_al.testing.generators import check_generator
 from dataeff_al.testing.toys import TOYS
 from dataeff_al.testing.views import built, fitted_generator
 
-VAE = {"latent_dim": 4, "steps": 80, "batch_size": 8, "width": 8}
+VAE = {"latent_dim": 4, "steps": 80, "batch_size": 8, "width": 8, "beta": 0.2}
 
 
 @pytest.mark.parametrize("toy", sorted(TOYS))

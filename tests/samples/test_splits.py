@@ -52,7 +52,9 @@ def test_no_candidate_has_the_content_of_a_holdout_sample(content, validation, t
     tested, validated = ({digests[i] for i in ids} for ids in (split.test, split.validation))
     assert not {digests[i] for i in split.pool} & (tested | validated)
     assert not validated & tested
-    assert {digests[i] for i in split.removed} <= tested | validated
+    candidates = [digests[i] for i in split.pool]
+    assert len(set(candidates)) == len(candidates)
+    assert {digests[i] for i in split.removed} <= tested | validated | set(candidates)
 
 
 @given(pools(), counts, counts, seeds)

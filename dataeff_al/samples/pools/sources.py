@@ -39,6 +39,14 @@ def existing_folder(name: str | None, base_dir: Path, data_root: Path | None, de
     return folder
 
 
+def sunnybrook_archive(folder: Path) -> Path:
+    """The archive of slices and masks in a folder. Raises DataError unless there is exactly one ``.tar.gz``."""
+    found = sorted(folder.glob("*.tar.gz"))
+    if len(found) != 1:
+        raise DataError(f"{folder.name!r} must hold one .tar.gz archive, but got {len(found)}.")
+    return found[0]
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """An image on disk: its path below the folder, and its class ("" when the folder has no classes)."""

@@ -14,7 +14,7 @@ from dataeff_al.samples.npz import count_samples
 from dataeff_al.samples.pools import sources
 
 DIGITS_COUNT = 1797
-CIFAR_FOLDER, MNIST_FOLDER = "cifar10-jpeg", "mnist"
+CIFAR_FOLDER, MNIST_FOLDER, SUNNYBROOK_FOLDER = "cifar10-jpeg", "mnist", "sunnybrook-png"
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Side = Annotated[int, Field(ge=4, le=4096)]
@@ -119,6 +119,36 @@ class PhantomsParams(Params):
     noise: Share = 0.08
     bias: Share = 0.3
     unit: Literal["volume", "slice"] = "volume"
+
+
+class ShapesParams(Params):
+    """Generated images of one bumpy region each, ``pixels`` a side; ``per_case`` images in a row are one group."""
+
+    size: Annotated[int, Field(ge=2, le=100_000)] = 200
+    pixels: Annotated[int, Field(ge=32, le=512)] = 64
+    per_case: Annotated[int, Field(ge=1, le=1000)] = 4
+    noise: Share = 0.06
+
+
+class SunnybrookParams(Params):
+    """Sunnybrook cine-MR slices with the left ventricle's cavity, by patient; 15 patients are held out.
+
+    ``folder`` holds the ``.tar.gz`` archive of PNG files; ``shrink`` averages blocks of that many pixels a side.
+    """
+
+    folder: Name | None = None
+    shrink: Literal[1, 2, 4] = 1
+
+
+def shapes_size(params: ShapesParams, _: Path, __: Path | None) -> int:
+    """Shapes generated."""
+    return params.size
+
+
+def sunnybrook_size(params: SunnybrookParams, base_dir: Path, data_root: Path | None) -> int | None:
+    """Unknown without reading the archive. Raises DataError when it is missing."""
+    sources.sunnybrook_archive(sources.existing_folder(params.folder, base_dir, data_root, SUNNYBROOK_FOLDER))
+    return None
 
 
 def npz_size(params: NpzParams, base_dir: Path, _: Path | None) -> int:
@@ -234,4 +264,22 @@ PHANTOMS = PoolPlugin(
     build="dataeff_al.samples.pools.phantoms:build",
     offers=answers,
     size=phantoms_size,
+)
+SHAPES = PoolPlugin(
+    kind="pools",
+    name="shapes",
+    summary="generated images of one bumpy region each, for contours",
+    params=ShapesParams,
+    build="dataeff_al.samples.pools.shapes:build",
+    offers=answers,
+    size=shapes_size,
+)
+SUNNYBROOK = PoolPlugin(
+    kind="pools",
+    name="sunnybrook",
+    summary="Sunnybrook: 805 cine-MR slices of 45 patients, with the left ventricle's cavity; 15 patients held out",
+    params=SunnybrookParams,
+    build="dataeff_al.samples.pools.sunnybrook:build",
+    offers=answers,
+    size=sunnybrook_size,
 )
