@@ -9,10 +9,10 @@ from benchmarks.label_efficiency.study import Arm, Group, Study
 CNN = {"kind": "small_cnn", "task": "classification", "width": 32, "first_stride": 2}
 PLAIN = {"kind": "standard", "steps": 1000, "batch_size": 64, "learning_rate": 0.003}
 AUGMENTED = {**PLAIN, "augment": "distort"}
-ENCODER = {"kind": "contrastive", "steps": 1000, "width": 32, "first_stride": 2}
+ENCODER = {"kind": "contrastive", "steps": 1500, "width": 32, "first_stride": 2}
 VAE = {"kind": "conv_vae", "latent_dim": 16, "steps": 1500}
 FLAT_VAE = {**VAE, "latent_dim": 2}
-SEMI = {"kind": "semi_supervised", "steps": 300, "consistency_steps": 500}
+SEMI = {"kind": "semi_supervised", "steps": 300, "consistency_steps": 700}
 OURS = {"kind": "margin", "diversity": 10}
 TYPICAL_START = {"sampler": {"kind": "typical"}, "n": 20}
 RANDOM_START = {"random": 20}
@@ -103,12 +103,12 @@ ABLATIONS = Group(
     PIPELINE,
     [
         Arm("ours"),
-        Arm("no-consistency", {"trainer": {**SEMI, "steps": 800, "consistency_steps": 0}}),
+        Arm("no-consistency", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}}),
         Arm("no-blending", {"trainer": {**SEMI, "blend": 0.0}}),
         Arm("labels-only", {"trainer": AUGMENTED}),
         Arm("pixel-vae", {"generator": VAE}),
         Arm("warm-start", {"trainer": {**SEMI, "warm_start": True}}),
-        Arm("twice-the-steps", {"trainer": {**SEMI, "steps": 600, "consistency_steps": 1000}}),
+        Arm("twice-the-steps", {"trainer": {**SEMI, "steps": 600, "consistency_steps": 1400}}),
     ],
 )
 WALKS = Group(
