@@ -16,7 +16,8 @@ class Split:
     """Ids by role, each in the pool's order.
 
     ``pool``: candidates for queries, each content once. ``removed``: what would have been a candidate, had it not the
-    same content as a validation or test sample, or as an earlier candidate. ``unused``: held-out samples that the test did not take; they are never candidates.
+    same content as a validation or test sample, or as an earlier candidate. ``unused``: held-out samples that the test
+    did not take; they are never candidates.
     """
 
     pool: tuple[SampleId, ...]

@@ -28,7 +28,7 @@ class DatasetLabeler:
         pool = context.pool
         if not isinstance(pool, AnsweredPool):
             raise CapabilityError(f"the dataset labeler needs a pool with answers, but got {type(pool).__name__!r}.")
-        self._pool, self._delay_s = pool, params.delay_s
+        self._pool, self._delay_s, self._cost = pool, params.delay_s, params.cost
         self.info = LabelerInfo(
             name="dataset",
             version=VERSION,
@@ -55,7 +55,7 @@ class DatasetLabeler:
         if content_digest(known) != content_digest(request.sample):
             return LabelFailure(f"{request.sample.id!r} must be as the data set holds it, but got other content.")
         valid = self._valid(answer[self._pool.target.name])
-        return Label(answer, valid, times=Times(work_s=time.perf_counter() - started))
+        return Label(answer, valid, cost=self._cost, times=Times(work_s=time.perf_counter() - started))
 
     def _valid(self, value: np.ndarray) -> np.ndarray | None:
         return np.isfinite(value).all(axis=0) if self._pool.target.kind == "field" else None

@@ -8,9 +8,13 @@ from dataeff_al.registry import LabelerPlugin, Params
 
 
 class DatasetParams(Params):
-    """Answers at once, or ``delay_s`` seconds after each question, which stands in for a slow labeler."""
+    """Answers at once, or ``delay_s`` seconds after each question, which stands in for a slow labeler.
+
+    ``cost``: what one answer costs in the budget's unit, such as the slices of a volume where slices are counted.
+    """
 
     delay_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    cost: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
 def needs(_: Any) -> frozenset[str]:
@@ -23,6 +27,11 @@ def seconds(params: DatasetParams) -> float:
     return params.delay_s
 
 
+def max_cost(params: DatasetParams) -> int:
+    """Every answer costs the same."""
+    return params.cost
+
+
 PLUGIN = LabelerPlugin(
     kind="labelers",
     name="dataset",
@@ -31,4 +40,5 @@ PLUGIN = LabelerPlugin(
     build="labelers.dataset.labeler:DatasetLabeler",
     needs=needs,
     seconds=seconds,
+    max_cost=max_cost,
 )

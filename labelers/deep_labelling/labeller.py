@@ -1,0 +1,260 @@
+"""The labeller: learns from a few annotated images how a contour is drawn, and draws it on others."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labelers.deep_labelling.annotated import AnnotatedSet, LeftOut, annotated_set, checked_images, view_stack
+from labelers.deep_labelling.confidence import Calibration, calibrated, rule_of_thumb
+from labelers.deep_labelling.consensus import FEATURES, Traced, agreed, dice
+from labelers.deep_labelling.detector import Detector, spacing_for
+from labelers.deep_labelling.keeping import read_model, write_model
+from labelers.deep_labelling.policies import Agents, Policy, Starts, make_policy, typical_radius
+from labelers.deep_labelling.settings import DeepLabellingSettings
+from labelers.deep_labelling.tracing import Limits, trace
+from labelers.deep_labelling.training import fit, folds, generator_of, initialised
+
+CHUNK = 32
+SEGMENT_SEED = 20180305
+FEWEST_TO_CALIBRATE = 6
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Answers to ``n`` images.
+
+    ``masks`` ``(n, h, w)`` bool; ``contours``: ``(k, 2)`` px each, x before y, ``(0, 2)`` where no orbit closed;
+    ``confidence`` ``(n,)`` float32: the Dice to be expected, 0 where no orbit closed; ``converged`` ``(n,)`` bool;
+    ``reasons``: why there is no contour, empty where there is one.
+    """
+
+    masks: np.ndarray
+    contours: list[np.ndarray]
+    confidence: np.ndarray
+    converged: np.ndarray
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What training found: images it could not use, losses a step by network, and per usable image (by its place in
+    the set) the Dice of the answer by networks that had not seen it; an image with a low one may be wrongly annotated.
+    """
+
+    left_out: tuple[LeftOut, ...] = ()
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    held_back_dice: dict[int, float] = field(default_factory=dict)
+    held_back_confidence: dict[int, float] = field(default_factory=dict)
+
+
+class DeepLabeller:
+    """Segments one region an image, after training on a few annotated images.
+
+    ::
+
+        model = DeepLabeller.train(images, masks, DeepLabellingSettings(), rng=np.random.default_rng(0))
+        result = model.segment(more_images)
+        result.masks[result.confidence > 0.9]
+    """
+
+    def __init__(
+        self,
+        settings: DeepLabellingSettings,
+        policy: Policy,
+        detector: Detector,
+        calibration: Calibration,
+        report: TrainingReport | None = None,
+    ) -> None:
+        self.settings, self.policy, self.detector = settings, policy, detector
+        self.calibration, self.report = calibration, report or TrainingReport()
+
+    @classmethod
+    def train(
+        cls,
+        images: np.ndarray,
+        masks: np.ndarray,
+        settings: DeepLabellingSettings | None = None,
+        *,
+        rng: np.random.Generator,
+        groups: np.ndarray | None = None,
+    ) -> "DeepLabeller":
+        """Learn from images ``(n, h, w)`` float32 in [0, 1] and their regions ``(n, h, w)`` bool.
+
+        ``groups`` ``(n,)``: the case of each image; images of one case are never held back from networks that saw
+        others of it. Images whose region breaks a rule are left out and named in ``report.left_out``.
+
+        Raises DataError when an array has the wrong form, holds NaN, is empty, or no image is usable.
+        """
+        settings = settings or DeepLabellingSettings()
+        annotated = annotated_set(images, masks)
+        kept = None if groups is None else np.asarray(groups)[annotated.rows]
+        return _trained(cls, annotated, settings, kept, rng)
+
+    def segment(self, images: np.ndarray) -> Segmentation:
+        """Contours for images ``(n, h, w)`` float32 in [0, 1], of any size of at least 32 px a side.
+
+        The same images get the same answers, in any company. Raises DataError on images of a wrong form or with NaN.
+        """
+        images = checked_images(images)
+        traced = self.traced(images)
+        features = np.array([one.features for one in traced]).reshape(-1, len(FEATURES))
+        converged = np.array([one.contour is not None for one in traced], bool)
+        return Segmentation(
+            masks=np.array([one.mask for one in traced], bool).reshape(images.shape),
+            contours=[np.zeros((0, 2)) if one.contour is None else one.contour for one in traced],
+            confidence=np.where(converged, self.calibration.confidence(features), 0).astype(np.float32),
+            converged=converged,
+            reasons=[one.reason for one in traced],
+        )
+
+    def traced(self, images: np.ndarray, starts: Starts | None = None) -> list[Traced]:
+        """All that was walked in images ``(n, h, w)``, from the detector's starts or from given ones."""
+        return [
+            one
+            for first in range(0, len(images), CHUNK)
+            for one in walk(
+                self.policy, self.detector, images[first : first + CHUNK], self.settings, _some(starts, first)
+            )
+        ]
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, settings and calibration as one safetensors file. Raises DataError when that is impossible."""
+        write_model(Path(path), self)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "DeepLabeller":
+        """Read what :meth:`save` wrote. Raises DataError when the file is missing, damaged or of another form."""
+        return read_model(Path(path), cls)
+
+
+def _some(starts: Starts | None, first: int) -> Starts | None:
+    part = slice(first, first + CHUNK)
+    return None if starts is None else Starts(starts.centres[part], starts.radii[part])
+
+
+@torch.no_grad()
+def prepared(
+    policy: Policy, detector: Detector, images: np.ndarray, settings: DeepLabellingSettings, given: Starts | None = None
+) -> tuple[Agents, Limits, np.ndarray]:
+    """Agents ready to walk in images ``(n, h, w)``, their limits, and how sure each start is ``(n,)``."""
+    stack = view_stack(images)
+    starts, sure = (given, torch.ones(len(images))) if given is not None else _started(policy, detector, stack)
+    agents = policy.agents(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED))
+    shape = (images.shape[1], images.shape[2])
+    return agents, Limits(shape, settings.max_turns, midpoint=agents.midpoint), sure.numpy()
+
+
+def _started(policy: Policy, detector: Detector, stack: Tensor) -> tuple[Starts, Tensor]:
+    """Of each image's candidates the one that detector and policy together find likeliest, and how likely ``(n,)``."""
+    candidates = detector.find(stack)
+    count = candidates.sure.shape[1]
+    likely = torch.stack(
+        [
+            policy.plausible(
+                stack, candidates.taken(torch.full((len(stack),), which)), torch.Generator().manual_seed(SEGMENT_SEED)
+            )
+            for which in range(count)
+        ],
+        dim=1,
+    )
+    score = likely * candidates.sure.clamp_min(1e-3) ** 0.5
+    best = score.argmax(dim=1)
+    return candidates.taken(best), score.gather(1, best[:, None])[:, 0]
+
+
+@torch.no_grad()
+def walk(
+    policy: Policy, detector: Detector, images: np.ndarray, settings: DeepLabellingSettings, given: Starts | None = None
+) -> list[Traced]:
+    """Find starts, let all agents of all images walk as one batch, and agree on a contour an image."""
+    if not len(images):
+        return []
+    agents, limits, sure = prepared(policy, detector, images, settings, given)
+    orbits = trace(agents.guide, agents.points, agents.headings, agents.steps_px, limits)
+    count = agents.per_image
+    return [
+        agreed(
+            orbits[row * count : (row + 1) * count],
+            limits.image,
+            agents.answering,
+            float(agents.sharpness[row]),
+            float(sure[row]),
+        )
+        for row in range(len(images))
+    ]
+
+
+def _trained(
+    cls: type[DeepLabeller],
+    annotated: AnnotatedSet,
+    settings: DeepLabellingSettings,
+    groups: np.ndarray | None,
+    rng: np.random.Generator,
+) -> DeepLabeller:
+    generator = generator_of(rng)
+    facts = {"radius_px": typical_radius(annotated)}
+    detector = initialised(lambda: Detector(spacing_for(annotated.images.shape[1:])), generator)
+    policy = initialised(lambda: make_policy(settings, facts), generator)
+    losses = {"detector": _fit_detector(detector, annotated, settings, generator)}
+    fold = folds(len(annotated), settings.members, groups, rng)
+    crossed = settings.members > 1 and len(annotated) >= FEWEST_TO_CALIBRATE
+    for member in range(settings.members):
+        seen = annotated.part(np.flatnonzero(fold != member)) if crossed else annotated
+        losses[f"member {member}"] = _fit_member(policy, member, seen, settings, generator)
+    held = _held_back(policy, detector, annotated, fold, settings) if crossed else None
+    if held is None:
+        calibration = rule_of_thumb(len(FEATURES))
+        return cls(settings, policy, detector, calibration, TrainingReport(annotated.left_out, losses))
+    features, truth = held
+    calibration = calibrated(features, truth)
+    report = TrainingReport(
+        annotated.left_out,
+        losses,
+        dict(zip(annotated.rows.tolist(), truth.tolist(), strict=True)),
+        dict(zip(annotated.rows.tolist(), calibration.confidence(features).tolist(), strict=True)),
+    )
+    return cls(settings, policy, detector, calibration, report)
+
+
+def _fit_detector(
+    detector: Detector, annotated: AnnotatedSet, settings: DeepLabellingSettings, generator: torch.Generator
+) -> list[float]:
+    detector.learn_places(annotated)
+    return fit(
+        detector.network,
+        lambda key: detector.loss(annotated, max(settings.batch // 2, 2), key),
+        settings.detector_steps,
+        settings.learning_rate,
+        generator,
+    )
+
+
+def _fit_member(
+    policy: Policy, member: int, annotated: AnnotatedSet, settings: DeepLabellingSettings, generator: torch.Generator
+) -> list[float]:
+    return fit(
+        policy.networks[member],
+        lambda key: policy.loss(member, annotated, settings.batch, key),
+        settings.steps,
+        settings.learning_rate,
+        generator,
+    )
+
+
+def _held_back(
+    policy: Policy, detector: Detector, annotated: AnnotatedSet, fold: np.ndarray, settings: DeepLabellingSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features and Dice of each annotated image by the one network that did not see it."""
+    features, truth = np.zeros((len(annotated), len(FEATURES))), np.zeros(len(annotated))
+    for member in range(settings.members):
+        places = np.flatnonzero(fold == member)
+        for first in range(0, len(places), CHUNK):
+            part = places[first : first + CHUNK]
+            for place, one in zip(
+                part, walk(policy.subset([member]), detector, annotated.images[part], settings), strict=True
+            ):
+                features[place], truth[place] = one.features, dice(one.mask, annotated.masks[place])
+    return features, truth

@@ -1,0 +1,63 @@
+"""Fitting networks from annotated images, to the last step of one schedule."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dataeff_al.errors import TrainingError
+
+WEIGHT_DECAY, CLIP, WARM_UP = 1e-3, 5.0, 0.2
+
+
+def generator_of(rng: np.random.Generator) -> torch.Generator:
+    """A torch generator seeded from a numpy one."""
+    return torch.Generator().manual_seed(int(rng.integers(2**62)))
+
+
+def fit(
+    network: nn.Module, loss: Callable[[torch.Generator], Tensor], steps: int, rate: float, generator: torch.Generator
+) -> list[float]:
+    """Minimise ``loss`` over a network's weights with AdamW and a one-cycle schedule; the loss of every step.
+
+    Raises TrainingError when the loss is not a number.
+    """
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1, pct_start=WARM_UP)
+    network.train()
+    losses: list[float] = []
+    for _ in range(steps):
+        value = loss(generator)
+        optimiser.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        optimiser.step()
+        schedule.step()
+        losses.append(value.item())
+    network.eval()
+    if not np.isfinite(losses).all():
+        raise TrainingError(f"the loss must stay finite, but got {losses[-1]!r} after {steps} steps.")
+    return losses
+
+
+def initialised(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
+    """A network whose first weights depend on the generator alone, and leave torch's own numbers untouched."""
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def folds(count: int, members: int, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """The fold ``(count,)`` of each image: whole groups, or without groups runs of neighbours in the set.
+
+    Neighbours are often slices of one case, which must not lie on both sides.
+    """
+    if groups is None:
+        return np.arange(count) * members // max(count, 1)
+    names, place = np.unique(groups, return_inverse=True)
+    if len(names) < members:
+        return np.arange(count) * members // max(count, 1)
+    order = rng.permutation(len(names)) % members
+    return order[place]

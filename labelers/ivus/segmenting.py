@@ -1,0 +1,211 @@
+"""From a pullback to borders: coarse over the whole pullback, then finer around a smooth reference."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from labelers.ivus.evidence import Evidence, Levels, gather
+from labelers.ivus.smoothing import smooth_rings
+from labelers.ivus.stack import ANGLES, STEP_MM, PolarStack
+from labelers.ivus.surfaces import along_pullback, closed_pair
+from labelers.ivus.visibility import confidences
+
+COARSE_ANGLES = 64
+COARSE_LEVELS = 64
+LEAST_WALL_MM = 0.08
+BAND = 25
+
+
+COARSE_STIFFNESS, MIDDLE_STIFFNESS, FINE_STIFFNESS = 3e-4, 6e-5, 1.5e-5
+HALF_POWER = 0.07
+"""3 dB of the 40 to 50 dB that lie between the dark and the bright of a recording."""
+MOST_FLANK_MM = 0.12
+NEIGHBOURS = 0.25
+"""Weight of the frames on both sides of a fully seen place, for a spacing well below a millimetre."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Radii and the confidence of each place ``(n, ANGLES)``."""
+
+    radii: "Radii"
+    lumen_sure: np.ndarray
+    eem_sure: np.ndarray
+    levels: list[Levels]
+
+
+def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
+    """Both borders of all frames of a stack."""
+    say = NEIGHBOURS * float(np.exp(-(spacing_mm or 0.5) / 1.0))
+    evidence = evidence_of(stack, levels_of(stack, None))
+    first = coarse(evidence, spacing_mm, stack.catheter.radius)
+    radii = _smoothed(evidence, first, COARSE_STIFFNESS, say)[0]
+    levels = levels_of(stack, radii)
+    evidence = evidence_of(stack, levels)
+    radii = _smoothed(evidence, refined(evidence, radii, (0.10, 0.16)), MIDDLE_STIFFNESS, say)[0]
+    sharp = refined(evidence, radii, (0.12, 0.20))
+    sharp = Radii(sharp.lumen + flank_mm(stack, sharp.lumen, levels), sharp.eem)
+    radii, lumen_sure, eem_sure = _smoothed(evidence, sharp, FINE_STIFFNESS, say)
+    return Found(radii, lumen_sure, eem_sure, levels)
+
+
+def _smoothed(
+    evidence: list[Evidence], found: "Radii", stiffness: float, say: float
+) -> tuple["Radii", np.ndarray, np.ndarray]:
+    """Borders made smooth by how sure each place is, kept apart; and those confidences ``(n, ANGLES)``."""
+    sure = [confidences(e, a, b) for e, a, b in zip(evidence, found.lumen, found.eem, strict=True)]
+    lumen_sure, eem_sure = (np.stack(part) for part in zip(*sure, strict=True))
+    lumen = smooth_rings(found.lumen, lumen_sure**2, stiffness, say)
+    eem = smooth_rings(found.eem, eem_sure**2, 2 * stiffness, say)
+    return Radii(lumen, np.maximum(eem, lumen + LEAST_WALL_MM)), lumen_sure, eem_sure
+
+
+@dataclass(frozen=True)
+class Radii:
+    """Radii ``(n, ANGLES)`` mm of both borders about the catheter."""
+
+    lumen: np.ndarray
+    eem: np.ndarray
+
+
+def coarse(evidence: list[Evidence], spacing_mm: float | None, least: int) -> Radii:
+    """Both borders of every frame on a coarse grid."""
+    merge = int(np.ceil(evidence[0].lumen.shape[1] / COARSE_LEVELS))
+    lumen = np.stack([_reduced(e.lumen, merge) for e in evidence])
+    eem = np.stack([_reduced(e.eem, merge) for e in evidence])
+    lumen[:, :, : least // merge] = 6.0
+    step = STEP_MM * merge
+    share = float(np.exp(-(spacing_mm or 0.5) / 1.0)) * 0.5
+    lumen = along_pullback(lumen, 6.0 * step, 1.5, share)
+    eem = along_pullback(eem, 6.0 * step, 1.5, share)
+    gap = np.full(COARSE_ANGLES, max(1, round(LEAST_WALL_MM / step)), dtype=np.int64)
+    found = np.stack([closed_pair(a, b, gap, 4.0 * step, 5.0 * step) for a, b in zip(lumen, eem, strict=True)])
+    radii = (found + 0.5) * step
+    return Radii(_finer(radii[:, 0]), _finer(radii[:, 1]))
+
+
+def _reduced(cost: np.ndarray, merge: int) -> np.ndarray:
+    angles, radii = cost.shape
+    around = cost.reshape(COARSE_ANGLES, angles // COARSE_ANGLES, radii).mean(axis=1)
+    padded = np.pad(around, ((0, 0), (0, -radii % merge)), constant_values=6.0)
+    return padded.reshape(COARSE_ANGLES, -1, merge).mean(axis=2)
+
+
+def _finer(radii: np.ndarray) -> np.ndarray:
+    """From the coarse sectors' middles to all angles, closed in angle."""
+    per = ANGLES // COARSE_ANGLES
+    places = np.arange(COARSE_ANGLES) * per + (per - 1) / 2
+    at = np.arange(ANGLES)
+    return np.stack([np.interp(at, places, row, period=ANGLES) for row in radii])
+
+
+def refined(evidence: list[Evidence], reference: Radii, slopes: tuple[float, float]) -> Radii:
+    """Both borders of every frame within a band around their references, at full resolution."""
+    offsets = (np.arange(BAND) - BAND // 2) * STEP_MM
+    lumen, eem = np.empty_like(reference.lumen), np.empty_like(reference.eem)
+    for f, one in enumerate(evidence):
+        inner = _band(one.lumen_near, reference.lumen[f], offsets)
+        outer = _band(one.eem, reference.eem[f], offsets)
+        gap = np.ceil((LEAST_WALL_MM - (reference.eem[f] - reference.lumen[f])) / STEP_MM).astype(np.int64)
+        levels = closed_pair(inner, outer, gap, *slopes)
+        lumen[f] = reference.lumen[f] + offsets[levels[0]] + _between(inner, levels[0])
+        eem[f] = reference.eem[f] + offsets[levels[1]] + _between(outer, levels[1])
+    return Radii(lumen, eem)
+
+
+def flank_mm(stack: PolarStack, lumen: np.ndarray, levels: list[Levels]) -> float:
+    """How far the display's edge of the lumen lies before the border itself, mm, one number for a recording.
+
+    The pulse's flank before a bright border is displayed bright, for a display is logarithmic. The border is where the
+    echo has half its power: HALF_POWER of the grey range below the brightest part of the mean profile across the edge.
+    """
+    offsets = np.arange(-4, 9)
+    profiles = []
+    for f in range(0, len(lumen), max(1, len(lumen) // 16)):
+        place = np.rint(lumen[f] / STEP_MM - 0.5).astype(np.intp)
+        columns = np.clip(place[:, None] + offsets, 0, stack.grey.shape[2] - 1)
+        free = ~stack.wire[f] & (place > stack.catheter.ring + 4)
+        profiles.append(np.take_along_axis(stack.grey[f], columns, axis=1)[free])
+    across = np.concatenate(profiles)
+    if len(across) < ANGLES // 4:
+        return 0.0
+    mean = across.mean(axis=0)
+    peak = int(mean.argmax())
+    wanted = mean[peak] - min(HALF_POWER, 0.4 * (mean[peak] - mean[0]))
+    rising = np.flatnonzero(mean[: peak + 1] < wanted)
+    if not rising.size or rising[-1] == peak:
+        return 0.0
+    low = int(rising[-1])
+    place = offsets[low] + (wanted - mean[low]) / (mean[low + 1] - mean[low])
+    return float(np.clip(place * STEP_MM, 0.0, MOST_FLANK_MM))
+
+
+def _band(cost: np.ndarray, reference: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Costs ``(angles, BAND)`` at the radii of a band, linear between samples; dear beyond the grid."""
+    place = (reference[:, None] + offsets[None]) / STEP_MM - 0.5
+    low = np.clip(np.floor(place).astype(np.int64), 0, cost.shape[1] - 2)
+    share = np.clip(place - low, 0, 1)
+    rows = np.arange(len(cost))[:, None]
+    values = cost[rows, low] * (1 - share) + cost[rows, low + 1] * share
+    return np.where((place < 0) | (place > cost.shape[1] - 1), 6.0, values)
+
+
+def _between(cost: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Where between the levels the cost is least, mm: the vertex of a parabola through three levels."""
+    rows = np.arange(len(cost))
+    at = np.clip(levels, 1, cost.shape[1] - 2)
+    before, here, after = cost[rows, at - 1], cost[rows, at], cost[rows, at + 1]
+    bend = before - 2 * here + after
+    shift = np.where(bend > 1e-9, 0.5 * (before - after) / np.maximum(bend, 1e-9), 0.0)
+    return np.where(levels == at, np.clip(shift, -0.5, 0.5), 0.0) * STEP_MM
+
+
+def levels_of(stack: PolarStack, radii: Radii | None) -> list[Levels]:
+    """Blood and tissue of each frame: from the borders where known, else from the recording as a whole."""
+    if radii is None:
+        return [_first_levels(stack)] * len(stack.grey)
+    r = stack.radii_mm
+    found = []
+    for f, grey in enumerate(stack.grey):
+        free = ~stack.wire[f]
+        lumen = radii.lumen[f][:, None]
+        blood = (r > stack.radii_mm[stack.catheter.ring]) & (r < lumen - 0.1)
+        tissue = (r > lumen + 0.05) & (r < radii.eem[f][:, None] + 0.4)
+        wall = (r > lumen + 0.03) & (r < np.minimum(radii.eem[f][:, None] - 0.1, lumen + 0.3))
+        found.append([_level(grey[free], part[free], 50) for part in (blood, wall, tissue)])
+    return _steady(np.array(found))
+
+
+def _level(grey: np.ndarray, where: np.ndarray, percentile: float) -> float:
+    values = grey[where]
+    return float(np.percentile(values, percentile)) if values.size > 50 else np.nan
+
+
+def _steady(found: np.ndarray) -> list[Levels]:
+    """Levels ``(n, 2)`` smoothed along the pullback; frames without some take those of all frames."""
+    usual = np.nan_to_num(np.nanmedian(found, axis=0), nan=0.5) if np.isfinite(found).any() else np.array([0.2, 0.5, 0.6])
+    filled = np.where(np.isfinite(found), found, usual)
+    mixed = 0.5 * filled + 0.5 * usual
+    return [Levels(float(b), float(max(w, b + 0.05)), float(max(t, b + 0.08))) for b, w, t in mixed]
+
+
+def _first_levels(stack: PolarStack) -> Levels:
+    """The two classes of grey (Otsu, 1979) between the catheter and 3 mm."""
+    first = stack.catheter.ring
+    part = stack.grey[:: max(1, len(stack.grey) // 24), :, first : int(3.0 / STEP_MM)]
+    values = np.stack([frame for frame in part])
+    counts, edges = np.histogram(values, bins=64, range=(0.0, 1.25))
+    middle = (edges[1:] + edges[:-1]) / 2
+    weight = np.cumsum(counts) / counts.sum()
+    mean = np.cumsum(counts * middle) / counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mean[-1] * weight - mean) ** 2 / (weight * (1 - weight))
+    cut = int(np.nanargmax(np.where(np.isfinite(between), between, -1)))
+    blood, tissue = mean[cut] / weight[cut], (mean[-1] - mean[cut]) / (1 - weight[cut])
+    return Levels(float(blood), float(0.3 * blood + 0.7 * tissue), float(tissue))
+
+
+def evidence_of(stack: PolarStack, levels: list[Levels]) -> list[Evidence]:
+    """Evidence of every frame."""
+    first = stack.catheter.ring
+    return [gather(g, level, first, hidden) for g, level, hidden in zip(stack.grey, levels, stack.wire, strict=True)]

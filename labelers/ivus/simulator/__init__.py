@@ -1,0 +1,1 @@
+"""Synthetic IVUS recordings with exact borders: physics, artefacts, vessels. Never clinical data."""

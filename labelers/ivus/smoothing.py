@@ -1,0 +1,51 @@
+"""Smooth closed borders from places that are known to different degrees: what is not seen follows what is.
+
+Minimises ``sum w (x - y)^2 + stiffness * sum (x'' angle^2)^2`` over closed curves: with weight 0 somewhere, the curve
+bridges the gap as an elastic ring would.
+"""
+
+from functools import cache
+
+import numpy as np
+
+
+@cache
+def _bending(angles: int) -> np.ndarray:
+    """``D^T D`` of the second difference, closed in angle, for angles of one radian apart."""
+    ring = np.zeros(angles)
+    ring[[-1, 0, 1]] = 1.0, -2.0, 1.0
+    second = np.stack([np.roll(ring, shift) for shift in range(angles)])
+    scale = (angles / (2 * np.pi)) ** 4 / angles
+    return np.asarray(second.T @ second) * scale
+
+
+def smooth_ring(radii: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndarray:
+    """The smooth closed curve ``(angles,)`` through radii with weights ``(angles,)`` at least 0, one of them above."""
+    angles = len(radii)
+    share = weights / angles
+    # the least weight keeps the system regular where nothing is seen anywhere
+    share = np.maximum(share, 1e-6 / angles)
+    return np.linalg.solve(np.diag(share) + stiffness * _bending(angles), share * radii)
+
+
+def smooth_rings(radii: np.ndarray, weights: np.ndarray, stiffness: float, neighbours: float) -> np.ndarray:
+    """Curves ``(n, angles)`` of a pullback; ``neighbours`` is the weight of the frames on both sides.
+
+    Two passes: first each frame alone, then with the mean of the frames before and behind beside its own radii. Where a
+    frame sees nothing, its neighbours, moved to its own size, decide.
+    """
+    alone = np.stack([smooth_ring(r, w, stiffness) for r, w in zip(radii, weights, strict=True)])
+    if len(radii) < 2 or neighbours <= 0:
+        return alone
+    found = np.empty_like(alone)
+    for f in range(len(alone)):
+        near = [alone[g] + _offset(alone[f] - alone[g], weights[f]) for g in (f - 1, f + 1) if 0 <= g < len(alone)]
+        there = np.mean(near, axis=0)
+        joint = weights[f] + neighbours
+        found[f] = smooth_ring((weights[f] * radii[f] + neighbours * there) / joint, joint, stiffness)
+    return found
+
+
+def _offset(difference: np.ndarray, weights: np.ndarray) -> float:
+    total = float(weights.sum())
+    return float((difference * weights).sum() / total) if total > 1e-9 else 0.0
