@@ -65,7 +65,14 @@ ABLATIONS = Group(
         Arm("twice-the-steps", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 1000}}),
     ],
 )
-PUBLISHED_WALK = {"kind": "snn", "input": "decoded", "density_penalty": 0.0}
+PUBLISHED_WALK = {
+    "kind": "snn",
+    "input": "decoded",
+    "step_rule": "gradient",
+    "step_size": 0.1,
+    "trust_radius": 100.0,
+    "density_penalty": 0.0,
+}
 PUBLISHED = Group(
     "published",
     {

@@ -31,7 +31,14 @@ def _sampler(name: str, **params: object) -> Arm:
 
 
 PIPELINE = {"initial": TYPICAL_START, "generator": ENCODER, "trainer": SEMI, "sampler": OURS, "budget": _few(300)}
-PUBLISHED_WALK = {"kind": "snn", "input": "decoded", "density_penalty": 0.0}
+PUBLISHED_WALK = {
+    "kind": "snn",
+    "input": "decoded",
+    "step_rule": "gradient",
+    "step_size": 0.1,
+    "trust_radius": 100.0,
+    "density_penalty": 0.0,
+}
 
 TARGETS = Group(
     "targets",
@@ -62,6 +69,7 @@ PUBLISHED = Group(
     [
         Arm("snn-2"),
         Arm("snn-2-original", {"sampler": {**PUBLISHED_WALK, "input": "original"}}),
+        Arm("snn-2-bounded", {"sampler": {"kind": "snn"}}),
         Arm("snn-2-boosted", {"trainer": {**PLAIN, "reweight": "error", "ensemble": "rounds", "ensemble_size": 3}}),
         Arm("snn-16", {"generator": VAE}),
         _sampler("random"),

@@ -23,9 +23,7 @@ def expeditions(view: View, params: WalkParams, sampler: str, rng: np.random.Gen
     Raises CapabilityError when the view lacks latents, generator or learner.
     """
     generator, learner, table = generator_of(view, sampler), learner_of(view, sampler), latent_table(view, sampler)
-    rules = WalkRules(
-        params.steps, params.step_size * table.scale, params.trust_radius * table.scale, params.density_penalty
-    )
+    rules = WalkRules.of(params, table.scale)
     sparsity = Sparsity(torch.from_numpy(table.z), params.neighbours)
     slope = Slope(generator, learner, sparsity, params.density_penalty, params.precision)
     walkers = STARTS[params.start](view, generator, learner, params, rng)

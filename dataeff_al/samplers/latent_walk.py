@@ -63,9 +63,7 @@ class LatentWalk:
         starts = self._starts(view, learner, table, ids)
         sparsity = Sparsity(torch.from_numpy(table.z), params.neighbours)
         slope = Indecision(generator, learner, sparsity, params)
-        rules = WalkRules(
-            params.steps, params.step_size * table.scale, params.trust_radius * table.scale, params.density_penalty
-        )
+        rules = WalkRules.of(params, table.scale)
         x = view.codec.soften(view.pool.read(starts))
         nothing = TargetBatch(torch.zeros(len(starts), dtype=torch.int64))
         walks = walk(slope, walkers_from(starts, x, nothing, generator, params), rules)

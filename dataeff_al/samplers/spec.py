@@ -34,15 +34,17 @@ class WalkParams(Params):
 
     Lengths are parts of the latent scale (root mean square distance of the pool from its mean). ``start``: walk from
     labelled samples with their labels, as published, or from the most uncertain pool samples with the model's own
-    answer. ``steps: 0`` is the control without ascent. ``density_penalty`` pulls back to where the pool is dense.
-    ``walkers`` bounds the walks of one attempt; ``input``: the network sees the original sample plus the decoded
-    change along the walk, or the decoded latent itself. ``precision`` of the multiplications: by default bfloat16
-    where the processor is fast at it.
+    answer. ``steps: 0`` is the control without ascent. ``step_rule: unit`` goes that length up the gradient's
+    direction, ``gradient`` goes ``step_size`` times the loss's gradient, as published; neither leaves the trust radius.
+    ``density_penalty`` pulls back to where the pool is dense. ``walkers`` bounds the walks of one attempt; ``input``:
+    the network sees the original sample plus the decoded change along the walk, or the decoded latent itself.
+    ``precision`` of the multiplications: by default bfloat16 where the processor is fast at it.
     """
 
     start: Start = "labelled"
     steps: Annotated[int, Field(ge=0, le=1000)] = 10
     step_size: Annotated[float, Field(gt=0, le=10)] = 0.06
+    step_rule: Literal["unit", "gradient"] = "unit"
     trust_radius: Annotated[float, Field(gt=0, le=100)] = 0.5
     density_penalty: Annotated[float, Field(ge=0, le=1000)] = 0.3
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5

@@ -1,7 +1,8 @@
 """Walks up the loss in latent space (Mo et al., 2020), kept on the pool's manifold.
 
-With E the encoder, G the decoder, f the learner: z = E(x), g = dL(f(G(z)), y) / dz, z' = z + step g / |g|. The ascent
-is of L / mean(L) - penalty x sparsity(z), and never leaves a ball around its start.
+With E the encoder, G the decoder, f the learner: z = E(x), g = dL(f(G(z)), y) / dz, z' = z + step g / |g|, or, as
+published, z' = z + step g. The ascent is of L / mean(L) - penalty x sparsity(z), and never leaves a ball around its
+start.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataeff_al.learners.modes import evaluating
 from dataeff_al.learners.precision import Precision, arithmetic
 from dataeff_al.learners.protocol import Learner, TargetBatch
 from dataeff_al.samplers.density import Sparsity
+from dataeff_al.samplers.spec import WalkParams
 from dataeff_al.samples.types import SampleId
 
 _ROWS_AT_ONCE = 32
@@ -46,12 +48,29 @@ class Walkers:
 
 @dataclass(frozen=True)
 class WalkRules:
-    """How to walk: lengths in latent units."""
+    """How to walk: lengths in latent units.
+
+    ``step`` is the length of a step up the gradient's direction; with ``plain`` what the loss's gradient is multiplied
+    by, which makes long steps where the loss is steep.
+    """
 
     steps: int
     step: float
     radius: float
     density_penalty: float
+    plain: bool = False
+
+    def advance(self, gradient: Tensor, unit: float) -> Tensor:
+        """A step ``(m, d)`` for the gradient of the height, in which ``unit`` of loss counts as one."""
+        finite = torch.isfinite(gradient).all(1, keepdim=True)
+        return self.step * (torch.where(finite, gradient * unit, 0.0) if self.plain else _unit_vectors(gradient))
+
+    @classmethod
+    def of(cls, params: WalkParams, scale: float) -> WalkRules:
+        """The rules of a walk in a latent space of that scale."""
+        plain = params.step_rule == "gradient"
+        step = params.step_size if plain else params.step_size * scale
+        return cls(params.steps, step, params.trust_radius * scale, params.density_penalty, plain)
 
 
 @dataclass(frozen=True)
@@ -123,7 +142,7 @@ def walk(slope: Slope, walkers: Walkers, rules: WalkRules) -> Walks:
         heights.append(height)
         losses.append(loss)
         if step < rules.steps:
-            z = within(z + rules.step * _unit_vectors(gradient), walkers.z, rules.radius)
+            z = within(z + rules.advance(gradient, unit), walkers.z, rules.radius)
     climbed = torch.stack(heights, 1).numpy()
     end = climbed[:, 1:].argmax(1) + 1 if rules.steps else np.zeros(len(walkers), np.int64)
     return Walks(walkers.parents, torch.stack(places, 1).numpy(), torch.stack(losses, 1).numpy(), end)

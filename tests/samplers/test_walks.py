@@ -132,6 +132,16 @@ def test_every_step_has_the_stated_length_inside_the_trust_region(field_view):
     assert lengths == pytest.approx(0.03 * latent_table(field_view, "snn").scale, rel=1e-3)
 
 
+def test_a_published_step_is_the_gradient_of_the_loss_times_the_step_size(field_view):
+    view = field_view
+    walks = first_walks(view, step_rule="gradient", step_size=0.01, trust_radius=100.0, density_penalty=0.0, steps=1)
+    walkers = from_labelled(view, view.generator, view.learner, SnnParams(), np.random.default_rng(0))
+    gradient, _, _ = slope_of(view, 0.0).gradient(walkers.z, walkers, 1.0)
+    moved = walks.path[:, 1] - walks.path[:, 0]
+    assert np.abs(moved).max() > 0
+    assert moved == pytest.approx(0.01 * gradient.numpy(), rel=1e-2, abs=1e-6)
+
+
 def test_the_density_penalty_keeps_walks_near_the_pool(field_view):
     sparsity = Sparsity(torch.from_numpy(latent_table(field_view, "snn").z), 5)
     ends = [
