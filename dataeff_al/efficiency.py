@@ -49,6 +49,7 @@ class Saving:
 
     ``factor`` is null unless every pair reached the target; ``at_least`` or ``at_most`` bounds it when all that is
     missing lies on one side. ``ci`` is the 95 % interval, or null with the ``reason``. ``verdict`` says it in words.
+    ``areas``: the area under both curves, in log labels over the range that they share, as a mean metric.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Saving:
     at_most: float | None
     reason: str
     verdict: str
+    areas: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,33 @@ def area(curve: LearningCurve) -> float:
     return float(np.trapezoid(means, logs) / (logs[-1] - logs[0]))
 
 
+def areas(curve: LearningCurve, other: LearningCurve) -> tuple[float, float] | None:
+    """The mean metrics of two curves in log labels over the range that both cover; None when there is none."""
+    low, high = max(min(curve.labels), min(other.labels)), min(max(curve.labels), max(other.labels))
+    if low > high:
+        return None
+    one, two = (area(_between(each, low, high)) for each in (curve, other))
+    return one, two
+
+
+def _between(curve: LearningCurve, low: float, high: float) -> LearningCurve:
+    """The part of a curve between two numbers of labels, repeats averaged, its ends interpolated in log labels."""
+    distinct, row = np.unique(np.asarray(curve.labels, dtype=np.float64), return_inverse=True)
+    means = np.array([np.mean(np.sort(np.asarray(curve.values)[row == k])) for k in range(len(distinct))])
+    at = np.unique(np.concatenate([[low], distinct[(distinct > low) & (distinct < high)], [high]]))
+    return LearningCurve(at.tolist(), np.interp(np.log(at), np.log(distinct), means).tolist())
+
+
+def _mean_areas(curves: Sequence[LearningCurve], references: Sequence[LearningCurve]) -> tuple[float, float] | None:
+    """The mean over seeds of what each pair of curves shares; None when a pair shares nothing."""
+    pairs = [areas(one, other) for one, other in zip(curves, references, strict=True)]
+    known = [pair for pair in pairs if pair is not None]
+    if not known or len(known) < len(pairs):
+        return None
+    one, two = (math.fsum(sorted(column)) / len(known) for column in zip(*known, strict=True))
+    return one, two
+
+
 def saving(
     method: str,
     curves: Sequence[LearningCurve],
@@ -166,7 +195,8 @@ def saving(
     at_least, at_most = _bounds(pairs)
     reason = _reason(ci, exact, len(pairs))
     words = _verdict(method, against, factor, ci, len(pairs), at_least, at_most)
-    return Saving(method, against, target, factor, ci, len(pairs), at_least, at_most, reason, words)
+    areas = _mean_areas(curves, references)
+    return Saving(method, against, target, factor, ci, len(pairs), at_least, at_most, reason, words, areas)
 
 
 def _pair(curve: LearningCurve, reference: LearningCurve, target: float | None, more_is_better: bool) -> _Pair | None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from dataeff_al.efficiency import LearningCurve, area, fitted, isotonic, labels_to_target, predicted_gain, saving
+from dataeff_al.efficiency import LearningCurve, area, areas, fitted, isotonic, labels_to_target, predicted_gain, saving
 
 values = st.floats(-100, 100, allow_nan=False)
 
@@ -209,3 +209,17 @@ def test_too_few_points_predict_nothing(points):
 
 def test_a_curve_that_gets_worse_predicts_no_gain():
     assert predicted_gain([(10, 0.7), (20, 0.6), (30, 0.5)], 40, more_is_better=True) == 0.0
+
+
+def test_areas_are_compared_over_the_labels_that_both_curves_cover():
+    line = LearningCurve([10, 1000], [0.0, 1.0])
+    part = LearningCurve([100, 10_000], [0.5, 0.5])
+    assert areas(line, part) == pytest.approx((0.75, 0.5))
+    assert areas(line, LearningCurve([2000], [0.5])) is None
+    assert areas(line, LearningCurve([100], [0.7])) == pytest.approx((0.5, 0.7))
+
+
+def test_a_saving_tells_the_mean_areas_of_its_seeds():
+    ours = [LearningCurve([10, 100], [0.6, 0.8]), LearningCurve([10, 100], [0.7, 0.9])]
+    theirs = [LearningCurve([10, 100], [0.5, 0.7])] * 2
+    assert saving("a", ours, "b", theirs, 0.7, more_is_better=True).areas == pytest.approx((0.75, 0.6))

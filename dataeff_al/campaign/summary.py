@@ -176,6 +176,7 @@ def _saving(found: Sequence[Saving]) -> Mapping[str, Any] | None:
             "factor": item.factor,
             "ci": list(item.ci) if item.ci else None,
             "seeds": item.seeds,
+            "areas": list(item.areas) if item.areas else None,
             "reason": item.reason,
             "verdict": item.verdict,
         }
