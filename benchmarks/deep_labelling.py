@@ -80,7 +80,7 @@ def _curve(group: Sequence[Json]) -> Json:
 
 
 def _table(by_cell: Mapping[tuple[str, int], Sequence[Json]]) -> Table:
-    rows = [
+    rows: list[list[str | float | int | None]] = [
         [
             arm,
             k,

@@ -86,7 +86,7 @@ def _assemble(found: Mapping[str, Json]) -> Result:
         for arm, cells in arms.items():
             figures[f"{measure}_{arm}"] = mean(cell["mean"][metric] for cell in cells)
     figures |= _goals(figures)
-    rows = [
+    rows: list[list[str | float | int | None]] = [
         [arm, len(cells), *(_shown(cells, metric) for metric in MEASURES.values()), *_cost(cells)]
         for arm, cells in arms.items()
     ]
@@ -118,4 +118,4 @@ def _goals(figures: Mapping[str, float | None]) -> dict[str, float | None]:
     }
 
 
-BENCHMARK = Benchmark(seeds=3, cells=_cells, assemble=_assemble)
+BENCHMARK = Benchmark(seeds=3, cells=_cells, assemble=_assemble, piecewise=True)

@@ -17,7 +17,7 @@ from dataeff_al.volumes.pool import AnsweredCasePool
 def judged(pool: AnsweredCasePool, learner: Learner, cases: Sequence[str], *, surfaces: bool = False) -> Json:
     """Mean over cases of every metric, and each case's own; ``surfaces``: distances of the target's regions too."""
     each = {name: _one(pool, learner, SampleId(name), surfaces) for name in cases}
-    names = [key for key in dict.fromkeys(key for found in each.values() for key in found)]
+    names = list(dict.fromkeys(key for found in each.values() for key in found))
     means = {key: float(np.mean([found[key] for found in each.values() if key in found])) for key in names}
     return {"mean": means, "cases": each}
 
@@ -42,10 +42,10 @@ def hausdorff_mm(
     found = {}
     for region, members in target.regions:
         codes = [target.classes.index(name) for name in members]
-        masks = [_mask(np.isin(array, codes)) for array in (guess, truth)]
-        if all(bool(mask.any()) for mask in masks):
+        found_at, true_at = (_mask(np.isin(array, codes)) for array in (guess, truth))
+        if bool(found_at.any()) and bool(true_at.any()):
             distance = compute_hausdorff_distance(
-                *masks, include_background=True, percentile=95, spacing=list(spacing_mm)
+                found_at, true_at, include_background=True, percentile=95, spacing=list(spacing_mm)
             )
             found[f"hd95_mm/{region}"] = float(distance)
     return found

@@ -47,7 +47,7 @@ def run_report(spec: CampaignSpec, members: Sequence[Member], blobs: Blobs) -> R
         reference=reference.test if reference else None,
         reference_labels=reference.labels if reference else None,
         savings=savings(spec, members),
-        latent_map=_latent_map(state, blobs),
+        latent_map=_latent_map(state, blobs, target),
         best=best,
         worst=worst,
         structures=structures(target),
@@ -104,14 +104,14 @@ def _label_notes(state: State, blobs: Blobs) -> list[str]:
     return label_notes(state.labelled("validation", "test", "initial", "acquire", "reference"), blobs)
 
 
-def _latent_map(state: State, blobs: Blobs) -> LatentMap | None:
-    """The pool's latents, with what was asked and the walks that led there, in the plane."""
+def _latent_map(state: State, blobs: Blobs, target: TargetSpec) -> LatentMap | None:
+    """The pool's latents, with what was asked, what it was, and the walks that led there, in the plane."""
     if state.generator is None or state.pool is None:
         return None
     fields, _ = unpack(blobs.get(Ref(state.generator.latents)))
     table = fields["z"]
     place = {key: row for row, key in enumerate(_splits(state, blobs)["pool"])}
-    points, numbers, synthesised, paths = [], [], [], []
+    points, numbers, synthesised, paths, names = [], [], [], [], list[str]()
     for query in state.labelled("initial", "acquire"):
         walk = _provenance(query, blobs)
         point = table[place[query.payload]] if query.payload in place else walk.get("latent")
@@ -120,11 +120,19 @@ def _latent_map(state: State, blobs: Blobs) -> LatentMap | None:
         points.append(point)
         numbers.append(query.round)
         synthesised.append(query.synthesised)
+        names.extend(_class_name(query, blobs, target))
         if "path" in walk:
             paths.append(walk["path"])
     if not points:
         return None
-    return project(table, np.stack(points), numbers, synthesised, paths[-MOST_PATHS:])
+    return project(table, np.stack(points), numbers, synthesised, paths[-MOST_PATHS:], names)
+
+
+def _class_name(query: QueryState, blobs: Blobs, target: TargetSpec) -> list[str]:
+    """The class of a sample that is labelled with one."""
+    if target.kind != "class" or query.label is None:
+        return []
+    return [target.classes[int(unpack_label(blobs.get(Ref(query.label))).target[target.name])]]
 
 
 def _splits(state: State, blobs: Blobs) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class ContourWalk(gymnasium.Env[np.ndarray, np.ndarray]):
         inside = bool((self._point >= 0).all() and self._point[0] <= width - 1 and self._point[1] <= height - 1)
         return self._seen(), reward, not inside, self._steps >= self._max_steps, self._told()
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:
         """The image with the agent's place in red, ``(h, w, 3)`` uint8; None without a render mode."""
         if self.render_mode is None:
             return None

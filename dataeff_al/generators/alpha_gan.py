@@ -1,7 +1,8 @@
 """An adversarial autoencoder as the pool's manifold (Rosca et al., 2017): for photographs that a plain VAE blurs.
 
 Encoder and decoder minimise the reconstruction's absolute error; a critic of images judges reconstructions and images
-decoded from the prior, a critic of codes holds the encoder to the prior N(0, 1) in the place of a divergence.
+decoded from the prior, a critic of codes holds the encoder to the prior N(0, 1) in the place of a divergence. Both
+begin as the pool's principal components, so that minutes on a processor are enough.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class AlphaGan:
         self._network = self._fresh(seed_for(seed, "weights"))
         with seeded(seed_for(seed, "critics")):
             game = Game(self._params, self._network, tuple(self._tensor.shape))
+        self._network.begin(x[learn])
         game.play(x[learn], seed)
         self._network.eval().requires_grad_(False)
         with torch.no_grad():
@@ -73,7 +75,7 @@ class AlphaGan:
 
     def decode(self, z: Tensor) -> Tensor:
         """``(n, latent_dim)`` to images ``(n, c, h, w)``."""
-        return self._network.decode(z)
+        return self._network.decode(z).clamp(0.0, 1.0)
 
     def state(self) -> bytes:
         """Weights as safetensors bytes."""

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from dataeff_al.generators.pca import components
 from dataeff_al.generators.vae_network import stage_sizes
 from dataeff_al.learners.layout import convert, laid_out
 
 _SLOPE = 0.1
 _CODE_WIDTH = 256
+_LEAST_POWER = 1e-6
 
 
 class Plan:
@@ -81,20 +83,41 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder: what is kept when the critics have done their work."""
+    """Encoder and decoder: what is kept when the critics have done their work.
+
+    Both are corrections of the pool's principal components, whose whitened coordinates are the codes at first: they are
+    as the prior wants them and reconstruct better than any network does after a thousand steps.
+    """
+
+    mean: Tensor
+    axes: Tensor
 
     def __init__(self, shape: tuple[int, ...], width: int, latent_dim: int) -> None:
         super().__init__()
-        plan = Plan(shape, width)
+        plan, size = Plan(shape, width), math.prod(shape)
         self.encoder, self.decoder = Encoder(plan, latent_dim), Decoder(plan, latent_dim)
+        for weights in (*self.encoder.head.parameters(), *self.decoder.last.parameters()):
+            nn.init.zeros_(weights)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("axes", torch.zeros(latent_dim, size))
+
+    def begin(self, x: Tensor) -> None:
+        """Take the principal components of ``x`` ``(n, c, h, w)``, as many as there are, each times its deviation."""
+        flat = x.flatten(1)
+        self.mean.copy_(flat.mean(0))
+        found = components(flat - self.mean, min(len(self.axes), len(x) - 1, flat.shape[1]))
+        self.axes[: len(found)] = found * ((flat - self.mean) @ found.T).std(0, correction=0)[:, None]
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes ``(n, latent_dim)`` float32."""
-        return self.encoder(x).float()
+        power = self.axes.square().sum(1)
+        linear = (x.flatten(1) - self.mean) @ (self.axes / (power + _LEAST_POWER)[:, None]).T
+        return linear.float() + self.encoder(x).float()
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images ``(n, c, h, w)`` in [0, 1]."""
-        return torch.sigmoid(self.decoder(z).float()).contiguous()
+        """Images ``(n, c, h, w)``, of which what leaves [0, 1] is still to be cut off."""
+        correction = self.decoder(z).float().contiguous()
+        return (z @ self.axes + self.mean).float().reshape(correction.shape) + correction
 
 
 class ImageCritic(nn.Module):

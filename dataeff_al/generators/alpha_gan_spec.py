@@ -9,7 +9,7 @@ from dataeff_al.registry import Params, Plugin
 
 
 class AlphaGanParams(Params):
-    """Parameters of ``alpha_gan``.
+    """Parameters of ``alpha_gan``; the defaults take about six minutes on one core for photographs of 32 x 32.
 
     ``width``: channels of the first stage. ``reconstruction``: weight of the mean absolute error beside the adversarial
     terms, ``realism`` of the discriminator of images and ``prior`` of the discriminator of codes, which both grow from
@@ -17,10 +17,10 @@ class AlphaGanParams(Params):
     """
 
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 64
-    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 64
-    width: Annotated[int, Field(ge=1, le=512)] = 32
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    width: Annotated[int, Field(ge=1, le=512)] = 24
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
     reconstruction: Annotated[float, Field(gt=0, le=1e6)] = 20.0
     realism: Annotated[float, Field(ge=0, le=1e6)] = 0.05
     prior: Annotated[float, Field(ge=0, le=1e6)] = 0.05
@@ -31,7 +31,7 @@ class AlphaGanParams(Params):
 
 def alpha_gan_seconds(params: Any) -> float:
     """Seconds of a fit on photographs of 32 x 32."""
-    return params.steps * params.batch_size * 1.5e-3
+    return params.steps * params.batch_size * params.width * 1.1e-4
 
 
 ALPHA_GAN = Plugin(

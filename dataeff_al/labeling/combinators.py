@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dataeff_al.errors import CapabilityError, LabelingError
+from dataeff_al.labeling.answered_samples import AnsweredSamples
 from dataeff_al.labeling.asking import Raised, tried
 from dataeff_al.labeling.spec import EscalateParams, PipelineParams
 from dataeff_al.labeling.types import (
@@ -25,7 +26,7 @@ _WEAKEST_FIRST: tuple[Effect, ...] = ("blind", "queryable", "keyed", "pure")
 
 def build_pipeline(params: PipelineParams, context: LabelerContext) -> "Pipeline":
     """The ``pipeline`` labeler. Raises CapabilityError when a step cannot be called."""
-    return Pipeline(_built(params.steps, context))
+    return Pipeline(_chained(params.steps, context))
 
 
 def build_escalate(params: EscalateParams, context: LabelerContext) -> "Escalate":
@@ -34,11 +35,23 @@ def build_escalate(params: EscalateParams, context: LabelerContext) -> "Escalate
 
 
 def _built(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler]:
-    built: list[Labeler] = [step.plugin.factory()(step.params, context) for step in steps]
-    for labeler in built:
-        if labeler.info.delivery == "pull":
-            raise CapabilityError(f"a step must be a labeler that can be called, but got {labeler.info.name!r}.")
+    return [_callable(step, context) for step in steps]
+
+
+def _chained(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler]:
+    """Each step is built for samples that hold the answers of the steps before it."""
+    built: list[Labeler] = []
+    for step in steps:
+        built.append(_callable(step, context))
+        context = replace(context, pool=AnsweredSamples(context.pool, built[-1].info.target))
     return built
+
+
+def _callable(step: PartSpec, context: LabelerContext) -> Labeler:
+    labeler: Labeler = step.plugin.factory()(step.params, context)
+    if labeler.info.delivery == "pull":
+        raise CapabilityError(f"a step must be a labeler that can be called, but got {labeler.info.name!r}.")
+    return labeler
 
 
 def _combined(name: str, steps: Sequence[Labeler]) -> LabelerInfo:

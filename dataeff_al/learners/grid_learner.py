@@ -17,9 +17,9 @@ from dataeff_al.learners.protocol import LearnerContext, TargetBatch
 from dataeff_al.learners.sides import SidedTask, merged_sides
 from dataeff_al.learners.slabs import flat, slabs, stacked
 from dataeff_al.learners.spec_segmentation import GridParams
+from dataeff_al.samples.anatomy import PLACES
 from dataeff_al.samples.types import TensorSpec
 
-PLACES = ("at_x", "at_y", "at_z")
 _SLICES_AT_ONCE = 16
 _OVERLAP = 0.25
 

@@ -21,9 +21,10 @@ from dataeff_al.learners.protocol import LearnerContext, TargetBatch
 from dataeff_al.learners.region_loss import region_loss
 from dataeff_al.learners.sides import SidedTask
 from dataeff_al.learners.spec_segmentation import SegmenterParams
+from dataeff_al.samples.anatomy import PARTIAL
 from dataeff_al.samples.types import SampleSpec, TargetSpec
 
-FULL, PARTIAL = "full", "partial_"
+FULL = "full"
 
 
 class Branched(Network):

@@ -12,10 +12,14 @@ from dataeff_al.report.model import LatentMap, RunReport
 from dataeff_al.report.style import INK, QUIET, new_figure, plain, png, rounds_map
 
 MOST_PATHS = 150
+MOST_LETTERS, MOST_NAMES = 2, 400
 
 
 def latent_map(report: RunReport) -> bytes | None:
-    """Pool in grey, labelled samples coloured by round, synthesised ones as stars, trajectories as arrows."""
+    """Pool in grey, labelled samples coloured by round, synthesised ones as stars, trajectories as arrows.
+
+    Classes of short names stand in their samples' places, so that a walk is seen to cross from one to another.
+    """
     found = report.latent_map
     if found is None:
         return None
@@ -55,7 +59,8 @@ def _round_ticks(found: LatentMap) -> list[int]:
 
 
 def _draw_labelled(axes: Axes, found: LatentMap, colours: Normalize) -> None:
-    for mask, marker, size in ((~found.synthesised, "o", 34), (found.synthesised, "*", 130)):
+    named = bool(found.names) and len(found.names) <= MOST_NAMES and max(map(len, found.names)) <= MOST_LETTERS
+    for mask, marker, size in ((~found.synthesised, "o", 95 if named else 34), (found.synthesised, "*", 130)):
         axes.scatter(
             found.labelled[mask, 0],
             found.labelled[mask, 1],
@@ -68,6 +73,14 @@ def _draw_labelled(axes: Axes, found: LatentMap, colours: Normalize) -> None:
             linewidths=0.7,
             zorder=4,
         )
+    for (across, up), number, name in zip(found.labelled, found.rounds, found.names if named else (), strict=False):
+        ink = "white" if _dark(colours, number) else INK
+        axes.text(across, up, plain(name, MOST_LETTERS), ha="center", va="center", fontsize=7, color=ink, zorder=5)
+
+
+def _dark(colours: Normalize, number: int) -> bool:
+    red, green, blue, _ = rounds_map()(colours(number))
+    return bool(0.3 * red + 0.59 * green + 0.11 * blue < 0.55)
 
 
 def _draw_paths(axes: Axes, found: LatentMap) -> None:

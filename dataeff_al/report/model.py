@@ -74,7 +74,8 @@ class LatentMap:
     """The data manifold in two dimensions.
 
     ``pool`` ``(n, 2)``; ``labelled`` ``(m, 2)`` with the ``rounds`` ``(m,)`` int that bought them and ``synthesised``
-    ``(m,)`` bool; ``paths``: walkers' trajectories ``(steps + 1, 2)``. See :func:`dataeff_al.report.latent.project`.
+    ``(m,)`` bool; ``paths``: walkers' trajectories ``(steps + 1, 2)``; ``names``: the labelled samples' classes, none
+    where the target has no classes. See :func:`dataeff_al.report.latent.project`.
     """
 
     pool: np.ndarray
@@ -83,6 +84,7 @@ class LatentMap:
     synthesised: np.ndarray
     paths: Sequence[np.ndarray] = ()
     axes: tuple[str, str] = ("first component", "second component")
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

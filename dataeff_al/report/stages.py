@@ -10,7 +10,7 @@ MOST_STAGES = 6
 
 def stage_maps(report: RunReport) -> bytes | None:
     """Sample, every stage, truth: the worst test case that has stages; None when none has."""
-    case = next((case for case in (*report.worst, *report.best) if case.stages), None)
+    case = next((case for case in (*report.worst, *report.best) if case.stages and case.kind == "mask"), None)
     return None if case is None else _drawn(case)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataeff_al.samplers.candidates import candidates, learner_of
+from dataeff_al.samplers.crowding import crowding
 from dataeff_al.samplers.diversity import thinned
 from dataeff_al.samplers.protocol import Proposal, SamplerContext
 from dataeff_al.samplers.spec import MarginParams, margin_needs
@@ -20,13 +21,14 @@ class Undecided:
 
     @property
     def needs(self) -> frozenset[str]:
-        """``probabilities``, and ``latent`` for diversity."""
+        """``probabilities``, and ``latent`` for diversity and density."""
         return margin_needs(self._params)
 
     def propose(self, view: View, n: int, rng: np.random.Generator) -> Sequence[Proposal]:
         """At most ``n`` ids; the score is the measure. Raises DataError when none is left."""
         ids = candidates(view)
         score = MEASURES[self._measure](view, learner_of(view, self._measure), ids)
+        score = score * crowding(view, self._measure, ids, self._params.density)
         order = thinned(view, self._measure, ids, score, n, self._params.diversity, rng)
         return [Proposal(ids[row], score=float(score[row])) for row in order]
 

@@ -23,10 +23,12 @@ class MarginParams(Params):
     """Parameters of ``margin`` and ``entropy``.
 
     ``diversity``: cluster this many times ``n`` of the least decided in latent space and take the least decided of
-    each cluster; 1 takes them as they are and needs no latent space.
+    each cluster; 1 takes them as they are and needs no latent space. ``density``: scores count times how dense the
+    pool is around the sample, to this power, so that junk in the pool is not what is asked for; 0 leaves them alone.
     """
 
     diversity: Annotated[int, Field(ge=1, le=100)] = 1
+    density: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
 class WalkParams(Params):
@@ -65,8 +67,8 @@ class SiParams(WalkParams):
 
 
 def margin_needs(params: Any) -> frozenset[str]:
-    """Probabilities, and latents for diversity."""
-    return frozenset({"probabilities"} | ({"latent"} if params.diversity > 1 else set()))
+    """Probabilities, and latents for diversity and density."""
+    return frozenset({"probabilities"} | ({"latent"} if params.diversity > 1 or params.density > 0 else set()))
 
 
 def typical_needs(_: Any) -> frozenset[str]:

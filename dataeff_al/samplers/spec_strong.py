@@ -14,9 +14,14 @@ Stage = Annotated[PartSpec, PartOf("samplers")]
 
 
 class CoreSetParams(Params):
-    """Parameters of ``core_set``. ``space``: the generator's latents, or the current model's features."""
+    """Parameters of ``core_set``.
+
+    ``space``: the generator's latents, or the current model's features. ``density``: as in ``margin``; without it the
+    farthest samples are junk first where the pool holds some.
+    """
 
     space: Space = "features"
+    density: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
 class BadgeParams(Params):
@@ -47,10 +52,14 @@ class CommitteeParams(Params):
 
 
 class StochasticParams(Params):
-    """Parameters of ``stochastic``: draws by uncertainty to the power of ``sharpness`` (0: at random)."""
+    """Parameters of ``stochastic``: draws by uncertainty to the power of ``sharpness`` (0: at random).
+
+    ``density``: as in ``margin``.
+    """
 
     measure: Measure = "margin"
     sharpness: Annotated[float, Field(ge=0, le=100)] = 1.0
+    density: Annotated[float, Field(ge=0, le=100)] = 0.0
     relative: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
@@ -79,6 +88,15 @@ def space_needs(params: Any) -> frozenset[str]:
     return frozenset({params.space})
 
 
+def core_set_needs(params: Any) -> frozenset[str]:
+    """The space of comparison, and latents for density."""
+    return space_needs(params) | _for_density(params)
+
+
+def _for_density(params: Any) -> frozenset[str]:
+    return frozenset({"latent"} if params.density > 0 else ())
+
+
 def badge_needs(_: Any) -> frozenset[str]:
     """Gradients of the last layer follow from probabilities and features."""
     return frozenset({"probabilities", "features"})
@@ -95,8 +113,8 @@ def committee_needs(params: Any) -> frozenset[str]:
 
 
 def stochastic_needs(params: Any) -> frozenset[str]:
-    """What the measure needs."""
-    return frozenset({"committee" if params.measure == "committee" else "probabilities"})
+    """What the measure needs, and latents for density."""
+    return frozenset({"committee" if params.measure == "committee" else "probabilities"}) | _for_density(params)
 
 
 def latent_walk_needs(params: Any) -> frozenset[str]:
@@ -125,7 +143,7 @@ CORE_SET = _plugin(
     "The sample farthest from everything chosen so far, again and again (Sener and Savarese, 2018).",
     CoreSetParams,
     "core_set",
-    needs=space_needs,
+    needs=core_set_needs,
     seconds=cheap_seconds,
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataeff_al.samplers.candidates import candidates, learner_of
+from dataeff_al.samplers.crowding import crowding
 from dataeff_al.samplers.disagreement import disagreements
 from dataeff_al.samplers.protocol import Proposal, SamplerContext
 from dataeff_al.samplers.spec_strong import StochasticParams, stochastic_needs
@@ -27,13 +28,13 @@ class Stochastic:
 
     @property
     def needs(self) -> frozenset[str]:
-        """``probabilities`` or ``committee``."""
+        """``probabilities`` or ``committee``, and ``latent`` for density."""
         return stochastic_needs(self._params)
 
     def propose(self, view: View, n: int, rng: np.random.Generator) -> Sequence[Proposal]:
         """At most ``n`` ids; the score is the measure. Raises DataError when none is left."""
         ids = candidates(view)
-        score = self._scores(view, ids)
+        score = self._scores(view, ids) * crowding(view, "stochastic", ids, self._params.density)
         noisy = self._params.sharpness * np.log(np.maximum(score, _LEAST)) + rng.gumbel(size=len(ids))
         order = np.argsort(-noisy, kind="stable")[:n]
         return [Proposal(ids[row], score=float(score[row])) for row in order]

@@ -72,29 +72,31 @@ class Run:
         loss = 0.0
         for place, block in enumerate(self.learner.blocks):
             with frozen(self.learner.blocks[:place]):
-                loss = self._train(self._descend, [block], self.params.steps, partial(self._block_loss, place))
+                loss = self._train(self._descend, [block], self.params.steps, partial(self.block_loss, place))
             self.notes[f"block_{place + 1}"] = (
                 f"at 1/{self.learner.coarser[place]} of the resolution, {self.params.steps} steps, loss {loss:.4g}"
             )
         if self.params.fine_tune_steps:
             slower = replace(self._descend, learning_rate=_FINE_TUNING * self.params.learning_rate)
-            loss = self._train(slower, self.learner.blocks, self.params.fine_tune_steps, self._joint_loss)
+            loss = self._train(slower, self.learner.blocks, self.params.fine_tune_steps, self.joint_loss)
         return loss
 
     def joint(self) -> float:
         """All blocks at once."""
-        return self._train(self._descend, self.learner.blocks, self.params.steps, self._joint_loss)
+        return self._train(self._descend, self.learner.blocks, self.params.steps, self.joint_loss)
 
     def _train(self, descend: Descent, blocks: Sequence[nn.Module], steps: int, loss: Callable[[], Tensor]) -> float:
         self.steps += steps
         return descend(blocks, steps, lambda _: loss())
 
-    def _block_loss(self, place: int) -> Tensor:
+    def block_loss(self, place: int) -> Tensor:
+        """The loss of one block on a fresh batch; what comes before it keeps nothing for a gradient."""
         x, targets = self._batch()
         raw = self.learner.block_answers(x, place + 1, tuple(targets.y.shape[1:]), through=False)[-1]
         return self._loss(place, raw, targets)
 
-    def _joint_loss(self) -> Tensor:
+    def joint_loss(self) -> Tensor:
+        """The sum of all blocks' losses on a fresh batch, or the last one's alone."""
         x, targets = self._batch()
         count = len(self.learner.blocks)
         raw = self.learner.block_answers(x, count, tuple(targets.y.shape[1:]), through=True)

@@ -31,11 +31,15 @@ class Graph:
         """
         seeds = np.asarray(seeds, np.float64) / np.maximum(seeds.sum(0), _LEAST)
         system = identity(len(seeds), format="csr") - alpha * self.walk
-        found = np.stack([_solved(system, column) for column in seeds.T], 1)
-        found = np.maximum(found, 0.0)
+        found = np.empty_like(seeds)
+        for number, column in enumerate(seeds.T):
+            found[:, number] = _solved(system, column)
+        np.maximum(found, 0.0, out=found)
         total = found.sum(1, keepdims=True)
-        even = np.full_like(found, 1.0 / found.shape[1])
-        return np.where(total > _LEAST, found / np.maximum(total, _LEAST), even).astype(np.float32)
+        # In place: with a thousand classes and a large pool each further copy takes hundreds of megabytes.
+        found /= np.maximum(total, _LEAST)
+        found[total[:, 0] <= _LEAST] = 1.0 / found.shape[1]
+        return found.astype(np.float32)
 
 
 def graph_of(z: np.ndarray, neighbours: int, sharpness: float) -> Graph:

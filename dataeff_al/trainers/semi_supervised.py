@@ -85,7 +85,7 @@ class SemiSupervised:
         """Learn what the averaged model is sure of, under stronger changes; returns the averaged model."""
         params = self._params
         teacher = Average(lesson.learner, view.new_learner, params.teacher_decay)
-        shares = Shares(torch.from_numpy(lesson.spread.p.mean(0)))
+        shares = Shares(torch.from_numpy(lesson.spread.p.mean(0)), params.alignment)
         for labelled, pooled in lesson.course("agree", params.consistency_steps):
             p = shares.aligned(teacher.learner.predict(self._weak(lesson.x[pooled], lesson.draws)))
             sure, answer = p.max(1)
@@ -99,15 +99,17 @@ class SemiSupervised:
 
 
 class Shares:
-    """The classes' shares among a teacher's answers, and those that they should have."""
+    """The classes' shares among a teacher's answers, and those that they should have; ``strength`` 0 lets them be."""
 
-    def __init__(self, wanted: Tensor) -> None:
-        self._wanted, self._seen = wanted, wanted.clone()
+    def __init__(self, wanted: Tensor, strength: float = 1.0) -> None:
+        self._wanted, self._seen, self._strength = wanted, wanted.clone(), strength
 
     def aligned(self, p: Tensor) -> Tensor:
         """Answers ``(n, k)`` scaled towards the wanted shares, so that no class swallows the others."""
+        if not self._strength:
+            return p
         self._seen = 0.99 * self._seen + 0.01 * p.mean(0)
-        p = p * self._wanted / self._seen.clamp(min=1e-6)
+        p = p * (self._wanted / self._seen.clamp(min=1e-6)) ** self._strength
         return p / p.sum(1, keepdim=True)
 
 

@@ -37,8 +37,9 @@ class SemiSupervisedParams(DistortionParams):
     Labels spread over the ``neighbours`` nearest in latent space, edges weighing by their cosine to the power of
     ``sharpness``; ``alpha`` says how far. ``blend``: the previous model's part in what the pool's samples are taken
     for. ``steps`` on labels and spread labels, then ``consistency_steps`` on what an average of the model
-    (``teacher_decay``) answers with at least ``threshold`` probability. A batch holds ``batch_size`` labelled and
-    three times as many pool samples, which weigh ``pool_weight``.
+    (``teacher_decay``) answers with at least ``threshold`` probability, its answers being scaled towards the classes'
+    shares among the spread labels to the power of ``alignment`` (0: not at all). A batch holds ``batch_size`` labelled
+    and three times as many pool samples, which weigh ``pool_weight``.
     """
 
     neighbours: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -51,6 +52,7 @@ class SemiSupervisedParams(DistortionParams):
     pool_weight: Annotated[float, Field(ge=0, le=1000)] = 1.0
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
     teacher_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    alignment: Annotated[float, Field(ge=0, le=1)] = 1.0
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     warm_start: bool = False

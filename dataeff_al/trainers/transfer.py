@@ -17,8 +17,9 @@ from dataeff_al.errors import CapabilityError
 from dataeff_al.learners.ensemble import members_of
 from dataeff_al.learners.grid_learner import frozen
 from dataeff_al.learners.protocol import Learner
-from dataeff_al.learners.segmenter import FULL, PARTIAL, Segmenter
+from dataeff_al.learners.segmenter import FULL, Segmenter
 from dataeff_al.randomness import seed_for
+from dataeff_al.samples.anatomy import PARTIAL
 from dataeff_al.samples.types import Sample
 from dataeff_al.trainers.descent import Descent
 from dataeff_al.trainers.patches import PatchSource, changed
@@ -27,7 +28,6 @@ from dataeff_al.trainers.standard import TrainingSet, notes, training_set
 from dataeff_al.trainers.transfer_answers import better_structures, judged_fully, judged_in_part, pseudo_labels
 from dataeff_al.trainers.transfer_spec import TransferParams
 from dataeff_al.view import View
-
 
 _MOST_JUDGED = 64
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from dataeff_al.learners.protocol import TargetBatch
-from dataeff_al.learners.segmenter import PARTIAL, Segmenter
+from dataeff_al.learners.segmenter import Segmenter
+from dataeff_al.samples.anatomy import PARTIAL
 from dataeff_al.samples.protocol import Codec
 from dataeff_al.samples.types import Sample
 from dataeff_al.trainers.standard import TrainingSet

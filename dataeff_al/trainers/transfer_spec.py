@@ -18,9 +18,9 @@ class TransferParams(Params):
     unannotated samples with its own answers, corrected by the partial annotations; ``frozen_random`` and
     ``frozen_pretrained`` train a decoder on an encoder that stands still. Steps at full annotations are the same for
     all. ``sources``: which partial sources are used, None: all of them. ``partial_weight`` of their losses in the
-    second stage. ``take_better``: a structure is answered by a source's decoder where that is better on the
-    validation split, or, without one, on the samples that have partial annotations only. ``augment``: small turns, scales, shifts and tones, and the
-    mirror where sides are merged. ``most_samples``: of the pool, with partial annotations.
+    second stage. ``take_better``: a structure is answered by a source's decoder where that is better on the validation
+    split, or, without one, on the samples that have partial annotations only. ``augment``: small turns, scales, shifts
+    and tones, and the mirror where sides are merged. ``most_samples``: of the pool, with partial annotations.
     """
 
     policy: Policy = "monet"

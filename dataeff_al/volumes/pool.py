@@ -9,14 +9,12 @@ import numpy as np
 
 from dataeff_al.digests import Ref, canonical_json, digest_arrays
 from dataeff_al.errors import DataError
+from dataeff_al.samples.anatomy import PARTIAL, PLACES
 from dataeff_al.samples.codecs import ImageCodec
 from dataeff_al.samples.protocol import Codec
 from dataeff_al.samples.slices import slice_id
 from dataeff_al.samples.types import FieldSpec, Sample, SampleId, SampleSpec, TargetSpec
 from dataeff_al.volumes.tables import HIDDEN
-
-PLACES = ("at_x", "at_y", "at_z")
-"""Channels that say where a voxel lies in the head: towards the right, the front and the top."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ class CasePool:
         for source, classes in self.form.sources.items():
             codes = case.partial.get(source)
             hidden = np.full(self._shape, len(classes) + 1, np.uint8) if codes is None else codes
-            fields[f"partial_{source}"] = hidden[depth].copy()
+            fields[PARTIAL + source] = hidden[depth].copy()
         return Sample(sample_id, fields, case.patient)
 
     def _input(self, case: Case, depth: int | slice) -> np.ndarray:
@@ -191,7 +189,7 @@ def _spec(form: Form, shape: tuple[int, ...]) -> SampleSpec:
     }
     for source, structures in form.sources.items():
         classes = ("background", *structures, HIDDEN)
-        fields[f"partial_{source}"] = FieldSpec(grid, "uint8", "codes", classes=classes, spacing_mm=spacing)
+        fields[PARTIAL + source] = FieldSpec(grid, "uint8", "codes", classes=classes, spacing_mm=spacing)
     return SampleSpec(fields, "x")
 
 

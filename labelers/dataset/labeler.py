@@ -34,6 +34,8 @@ class DatasetLabeler:
             version=VERSION,
             target=pool.target,
             effect="pure",
+            cost=params.cost,
+            max_cost=params.cost,
             preferred_batch=64 if not params.delay_s else 1,
             timeout_s=max(600.0, 64 * 2 * params.delay_s),
         )

@@ -8,9 +8,9 @@ import torch
 from scipy.ndimage import gaussian_filter, label
 from torch import Tensor
 
+from dataeff_al.envs.signed_distance import signed_distance
 from dataeff_al.errors import DataError
 from labelers.deep_labelling.settings import MIN_SIDE
-from dataeff_al.envs.signed_distance import signed_distance
 
 MIN_AREA_PX = 4
 BLURS_PX = (0.0, 0.8, 1.6)

@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
+from dataeff_al.envs.sampling import bilinear, standardised
 from labelers.deep_labelling import changes
 from labelers.deep_labelling.annotated import AnnotatedSet
 from labelers.deep_labelling.networks import DetectorNetwork
 from labelers.deep_labelling.policies import Starts
-from dataeff_al.envs.sampling import bilinear, standardised
 
 CELLS = 64
 MULTIPLE = 8
@@ -55,8 +55,10 @@ class Detector:
         """Loss over ``count`` images, turned, scaled, moved and recoloured at random."""
         images, heat, log_radius = self._pairs(annotated, count, generator)
         found = self.network(images)
-        entropy = F.binary_cross_entropy_with_logits(found[:, 0], heat, reduction="none")
-        size = (F.smooth_l1_loss(found[:, 1], log_radius, reduction="none") * heat).sum() / heat.sum().clamp_min(1.0)
+        entropy = functional.binary_cross_entropy_with_logits(found[:, 0], heat, reduction="none")
+        size = (
+            functional.smooth_l1_loss(found[:, 1], log_radius, reduction="none") * heat
+        ).sum() / heat.sum().clamp_min(1.0)
         return (entropy * (1 + 20 * heat)).mean() + 0.5 * size
 
     def _pairs(self, annotated: AnnotatedSet, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,7 +98,7 @@ class Detector:
         height, width = stack.shape[1:]
         grid = self._grid(height, width)
         reads = grid.clamp_min(0)[None].expand(len(stack), -1, -1, -1)
-        smooth = F.avg_pool2d(F.pad(stack[:, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[:, 0]
+        smooth = functional.avg_pool2d(functional.pad(stack[:, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[:, 0]
         found = self.network(standardised(bilinear(smooth, torch.arange(len(stack)), reads)))
         beyond = (grid[..., 0] > width - 0.5) | (grid[..., 1] > height - 0.5)
         heat = torch.where(beyond, torch.zeros(()), torch.sigmoid(found[:, 0]) * self._likely(grid, height, width))
@@ -116,9 +118,9 @@ class Detector:
 
 
 def _peaks(heat: Tensor, log_radius: Tensor, grid: Tensor, spacing_px: float) -> Candidates:
-    """The centres of heat about the hottest cells of each map; each peak hides what is near before the next is sought."""
+    """The centres of heat about the hottest cells of each map; each peak hides what is near from the next."""
     places, sizes, sure = [], [], []
-    left = F.avg_pool2d(heat[:, None], 3, 1, 1)[:, 0]
+    left = functional.avg_pool2d(heat[:, None], 3, 1, 1)[:, 0]
     for _ in range(CANDIDATES):
         best = left.flatten(1).argmax(dim=1)
         gap = (grid[None] - grid.flatten(0, 1)[best][:, None, None]).norm(dim=-1) / spacing_px

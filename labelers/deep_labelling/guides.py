@@ -6,14 +6,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from labelers.deep_labelling.dynamics import velocity
 from dataeff_al.envs.sampling import bilinear
+from labelers.deep_labelling.dynamics import velocity
 
 
 class Guide(Protocol):
     """The velocities of ``m`` agents, each bound to its own image."""
 
-    def velocity(self, points: Tensor, headings: Tensor) -> Tensor:
+    def velocity(self, points: Tensor, headings: Tensor, /) -> Tensor:
         """Unit velocities ``(m, 2)`` of the agents at ``points`` ``(m, 2)`` px that walk along ``headings``."""
 
 
@@ -65,7 +65,7 @@ class FieldGuide:
     softness_px: Tensor
     sense: Tensor
 
-    def velocity(self, points: Tensor, headings: Tensor) -> Tensor:
+    def velocity(self, points: Tensor, _: Tensor, /) -> Tensor:
         """Unit velocities; the heading does not matter to a field."""
         step = 0.5 * self.windows.pixel_px[:, None].clamp_min(0.25)
         east, south = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])

@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +16,23 @@ from dataeff_al.errors import DataError
 from labelers.deep_labelling.confidence import Calibration
 from labelers.deep_labelling.consensus import FEATURES
 from labelers.deep_labelling.detector import Detector
-from labelers.deep_labelling.policies import make_policy
+from labelers.deep_labelling.policies import Policy, make_policy
 from labelers.deep_labelling.settings import DeepLabellingSettings
-
-if TYPE_CHECKING:
-    from labelers.deep_labelling.labeller import DeepLabeller
 
 FORM = "deep_labelling/1"
 
 
-def write_model(path: Path, model: "DeepLabeller") -> None:
+@dataclass(frozen=True)
+class Kept:
+    """What a trained labeller is made of."""
+
+    settings: DeepLabellingSettings
+    policy: Policy
+    detector: Detector
+    calibration: Calibration
+
+
+def write_model(path: Path, model: Kept) -> None:
     """Write a labeller. Raises DataError when the file cannot be written."""
     header = {
         "form": FORM,
@@ -42,7 +50,7 @@ def write_model(path: Path, model: "DeepLabeller") -> None:
         raise DataError(f"a model must go to a writable file, but got {str(path)!r} ({error}).") from error
 
 
-def read_model(path: Path, cls: type["DeepLabeller"]) -> "DeepLabeller":
+def read_model(path: Path) -> Kept:
     """Read a labeller. Raises DataError when the file is missing, damaged or of another form."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -53,12 +61,12 @@ def read_model(path: Path, cls: type["DeepLabeller"]) -> "DeepLabeller":
     if header.get("form") != FORM:
         raise DataError(f"a model must have the form {FORM!r}, but got {header.get('form')!r} in {path.name!r}.")
     try:
-        return _built(header, tensors, cls)
+        return _built(header, tensors)
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise DataError(f"{path.name!r} must hold a whole model, but got {str(error)[:200]!r}.") from error
 
 
-def _built(header: dict[str, Any], tensors: dict[str, Tensor], cls: type["DeepLabeller"]) -> "DeepLabeller":
+def _built(header: dict[str, Any], tensors: dict[str, Tensor]) -> Kept:
     settings = DeepLabellingSettings(**header["settings"])
     policy, detector = make_policy(settings, header["facts"]), Detector(float(header["spacing_px"]))
     policy.networks.load_state_dict(_part("policy", tensors))
@@ -68,7 +76,7 @@ def _built(header: dict[str, Any], tensors: dict[str, Tensor], cls: type["DeepLa
     weights = tensors["calibration"].numpy()
     if weights.shape != (len(FEATURES),):
         raise ValueError(f"a calibration of {weights.shape}")
-    return cls(settings, policy, detector, Calibration(weights, float(header["bias"]), int(header["held_back"])))
+    return Kept(settings, policy, detector, Calibration(weights, float(header["bias"]), int(header["held_back"])))
 
 
 def _named(prefix: str, module: torch.nn.Module) -> dict[str, Tensor]:

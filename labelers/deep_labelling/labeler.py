@@ -54,6 +54,8 @@ class DeepLabellingLabeler:
             version=VERSION,
             target=TargetSpec("mask", "mask", self._form.shape[1:], classes=shown),
             effect="pure",
+            cost=params.cost,
+            max_cost=params.cost,
             preferred_batch=BATCH,
             timeout_s=TIMEOUT_S,
             accepts_synthesised=True,
@@ -100,7 +102,7 @@ class DeepLabellingLabeler:
                 return LabelFailure(f"{region.name} must have a closed contour, but {answers.reasons[row]}.")
             mask[answers.masks[row]] = region.paint
         sure = float(min(answers.confidence[row] for answers in found))
-        return Label({"mask": mask}, confidence=sure, notes={"expected_dice": f"{sure:.3f}"})
+        return Label({"mask": mask}, cost=self.info.cost, confidence=sure, notes={"expected_dice": f"{sure:.3f}"})
 
     def plot(self, sample: Sample, label: Label, path: Path) -> None:
         """Draw field, walks, patches and contour of an image as PNG."""

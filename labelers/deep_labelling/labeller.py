@@ -11,7 +11,7 @@ from labelers.deep_labelling.annotated import AnnotatedSet, LeftOut, annotated_s
 from labelers.deep_labelling.confidence import Calibration, calibrated, rule_of_thumb
 from labelers.deep_labelling.consensus import FEATURES, Traced, agreed, dice
 from labelers.deep_labelling.detector import Detector, spacing_for
-from labelers.deep_labelling.keeping import read_model, write_model
+from labelers.deep_labelling.keeping import Kept, read_model, write_model
 from labelers.deep_labelling.policies import Agents, Policy, Starts, make_policy, typical_radius
 from labelers.deep_labelling.settings import DeepLabellingSettings
 from labelers.deep_labelling.tracing import Limits, trace
@@ -122,12 +122,13 @@ class DeepLabeller:
 
     def save(self, path: str | Path) -> None:
         """Write weights, settings and calibration as one safetensors file. Raises DataError when that is impossible."""
-        write_model(Path(path), self)
+        write_model(Path(path), Kept(self.settings, self.policy, self.detector, self.calibration))
 
     @classmethod
     def load(cls, path: str | Path) -> "DeepLabeller":
         """Read what :meth:`save` wrote. Raises DataError when the file is missing, damaged or of another form."""
-        return read_model(Path(path), cls)
+        kept = read_model(Path(path))
+        return cls(kept.settings, kept.policy, kept.detector, kept.calibration)
 
 
 def _some(starts: Starts | None, first: int) -> Starts | None:
@@ -150,19 +151,15 @@ def prepared(
 def _started(policy: Policy, detector: Detector, stack: Tensor) -> tuple[Starts, Tensor]:
     """Of each image's candidates the one that detector and policy together find likeliest, and how likely ``(n,)``."""
     candidates = detector.find(stack)
-    count = candidates.sure.shape[1]
-    likely = torch.stack(
-        [
-            policy.plausible(
-                stack, candidates.taken(torch.full((len(stack),), which)), torch.Generator().manual_seed(SEGMENT_SEED)
-            )
-            for which in range(count)
-        ],
-        dim=1,
-    )
-    score = likely * candidates.sure.clamp_min(1e-3) ** 0.5
-    best = score.argmax(dim=1)
-    return candidates.taken(best), score.gather(1, best[:, None])[:, 0]
+    found = []
+    for which in range(candidates.sure.shape[1]):
+        starts = candidates.taken(torch.full((len(stack),), which))
+        found.append(policy.plausible(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED)))
+    score = torch.stack([likely for _, likely in found], dim=1) * candidates.sure.clamp_min(1e-3) ** 0.5
+    best, rows = score.argmax(dim=1), torch.arange(len(stack))
+    centres = torch.stack([starts.centres for starts, _ in found], dim=1)[rows, best]
+    radii = torch.stack([starts.radii for starts, _ in found], dim=1)[rows, best]
+    return Starts(centres, radii), score[rows, best]
 
 
 @torch.no_grad()

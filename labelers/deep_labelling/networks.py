@@ -1,12 +1,12 @@
 """The networks: one that reads polar views, one that reads oriented patches, one that finds where to start."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class RingConv(nn.Module):
-    """Convolution, batch norm and ReLU on maps ``(n, c, angles, radii)``: circular over angles, replicated over radii."""
+    """Convolution, batch norm and ReLU on maps ``(n, c, angles, radii)``: angles wrap, radii are replicated."""
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
         super().__init__()
@@ -16,8 +16,8 @@ class RingConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same size as ``x``, divided by the stride."""
-        x = F.pad(x, (0, 0, self.pad, self.pad), mode="circular")
-        return F.relu(self.norm(self.conv(F.pad(x, (self.pad, self.pad, 0, 0), mode="replicate"))))
+        x = functional.pad(x, (0, 0, self.pad, self.pad), mode="circular")
+        return functional.relu(self.norm(self.conv(functional.pad(x, (self.pad, self.pad, 0, 0), mode="replicate"))))
 
 
 class FlatConv(nn.Module):
@@ -30,7 +30,7 @@ class FlatConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same size as ``x``, divided by the stride."""
-        return F.relu(self.norm(self.conv(x)))
+        return functional.relu(self.norm(self.conv(x)))
 
 
 class HourGlass(nn.Module):
@@ -47,10 +47,10 @@ class HourGlass(nn.Module):
         """``(n, widths[0], a, b)``; ``a`` and ``b`` must be divisible by ``2 ** (len(widths) - 1)``."""
         kept: list[Tensor] = []
         for level, down in enumerate(self.down):
-            x = down(F.max_pool2d(x, 2) if level else x)
+            x = down(functional.max_pool2d(x, 2) if level else x)
             kept.append(x)
         for up, skip in zip(self.up, kept[-2::-1], strict=True):
-            x = up(torch.cat([F.interpolate(x, scale_factor=2), skip], dim=1))
+            x = up(torch.cat([functional.interpolate(x, scale_factor=2), skip], dim=1))
         return x
 
 

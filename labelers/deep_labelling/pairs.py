@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dataeff_al.envs.sampling import bilinear, patch_points, standardised
 from labelers.deep_labelling import changes
 from labelers.deep_labelling.annotated import AnnotatedSet
 from labelers.deep_labelling.dynamics import rotated, velocity
-from dataeff_al.envs.sampling import bilinear, patch_points, standardised
 
 SIDE = 32
 VIEW_RADII = 4.0

@@ -1,6 +1,7 @@
 """Policies that act on one oriented patch: the displacement itself, or the gradient and the softened distance."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -43,7 +44,7 @@ class PatchPolicy:
 
     def subset(self, members: Sequence[int]) -> Self:
         """The same policy with some of its networks."""
-        part = type(self)(self._settings, self._radius_px)
+        part = copy(self)
         part.networks = nn.ModuleList(self.networks[member] for member in members)
         return part
 
@@ -72,9 +73,9 @@ class PatchPolicy:
         answer = torch.stack([network(patches) for network in self.networks]).mean(dim=0)
         return self.motion(answer)
 
-    def plausible(self, stack: Tensor, _: Starts, __: torch.Generator) -> Tensor:
-        """Ones: a patch off the region looks like any other."""
-        return torch.ones(len(stack))
+    def plausible(self, stack: Tensor, starts: Starts, _: torch.Generator, /) -> tuple[Starts, Tensor]:
+        """The same starts, and ones: a patch off the region looks like any other."""
+        return starts, torch.ones(len(stack))
 
     def agents(self, stack: Tensor, starts: Starts, generator: torch.Generator) -> Agents:
         """Agents that start about the detected circle, half in each sense."""

@@ -41,7 +41,7 @@ def _row(row: Figure, image: np.ndarray, region: str, model: DeepLabeller) -> No
     left, middle, right, *tiles = row.subplots(1, 3 + PATCHES, width_ratios=[2, 2, 2, *[1] * PATCHES])
     _draw_contour(left, image, traced, region)
     _draw_field(middle, image, agents, traced)
-    _draw_return_map(right, agents, traced)
+    _draw_return_map(right, traced)
     for number, axes in enumerate(tiles):
         _draw_patch(axes, image, agents, traced, number / PATCHES)
 
@@ -91,7 +91,7 @@ def _velocity(agents: Agents, point: np.ndarray, heading: np.ndarray) -> np.ndar
     return agents.guide.velocity(points, headings)[which].numpy()
 
 
-def _draw_return_map(axes: Axes, agents: Agents, traced: Traced) -> None:
+def _draw_return_map(axes: Axes, traced: Traced) -> None:
     """How far each agent still was from the answer as it walked: the return closes where the line stays low."""
     axes.set_title("distance to the answer [px]", fontsize=8.5)
     if traced.contour is None:
@@ -101,7 +101,6 @@ def _draw_return_map(axes: Axes, agents: Agents, traced: Traced) -> None:
     for orbit in traced.orbits:
         gap = np.linalg.norm(orbit.path[:, None] - traced.contour[None], axis=-1).min(axis=1)
         axes.plot(gap, lw=0.9, color=SERIES[1] if orbit.contour is not None else BAD)
-    axes.set_yscale("symlog", linthresh=0.5)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("step", fontsize=8)
     axes.tick_params(labelsize=7)

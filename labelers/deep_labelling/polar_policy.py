@@ -1,25 +1,27 @@
 """The hybrid policy: polar views from several starts, one signed-distance field, agents that walk it."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
+from dataeff_al.envs.sampling import PolarViews, bilinear, standardised
 from labelers.deep_labelling import changes
 from labelers.deep_labelling.annotated import AnnotatedSet
 from labelers.deep_labelling.guides import FieldGuide, Windows, window_points
-from labelers.deep_labelling.networks import PolarNetwork
 from labelers.deep_labelling.levels import redistanced
+from labelers.deep_labelling.networks import PolarNetwork
 from labelers.deep_labelling.policies import Agents, Starts, started, step_px
-from dataeff_al.envs.sampling import PolarViews, bilinear, standardised
 from labelers.deep_labelling.settings import DeepLabellingSettings
 
 ANGLES, RADII = 64, 64
 REACH, WINDOW, WINDOW_SIDE = 2.2, 1.8, 64
 SOFT_SHARE = 0.08
-PASSES, CANDIDATE_PASSES, PASS_VIEWS = 3, 1, 2
+PASSES, PASS_VIEWS = 2, 2
 ELSEWHERE = 0.12
 MIN_REACH_PX, MIN_RADIUS_PX, MAX_RADIUS_PX = 5.0, 1.5, 200.0
 
@@ -64,7 +66,7 @@ class PolarPolicy:
 
     def subset(self, members: Sequence[int]) -> "PolarPolicy":
         """The same policy with some of its networks."""
-        part = PolarPolicy(self._settings, self._radius_px)
+        part = copy(self)
         part.networks = nn.ModuleList(self.networks[member] for member in members)
         return part
 
@@ -73,22 +75,24 @@ class PolarPolicy:
         views, lesson = polar_pairs(annotated, count, generator)
         return level_loss(self.networks[member](views), lesson)
 
-    def plausible(self, stack: Tensor, starts: Starts, generator: torch.Generator, /) -> Tensor:
-        """How decided the views are after centring, and nothing where they see no region."""
-        guess = self._centred(stack, starts, CANDIDATE_PASSES, generator)
-        look = self._look(stack, guess, PASS_VIEWS, generator)
+    def plausible(self, stack: Tensor, starts: Starts, generator: torch.Generator, /) -> tuple[Starts, Tensor]:
+        """Centred starts, and how decided a view from there is: nothing where it holds no region."""
+        # One network will do to tell a region from none.
+        first = self.subset([0])
+        guess = first._centred(stack, starts, 1, 1, generator)
+        look = first._look(stack, guess, 1, generator)
         peak = look.mean.flatten(1).topk(16, dim=1).values.mean(dim=1)
-        return peak * look.sharpness()
+        return guess, peak * look.sharpness()
 
     def agents(self, stack: Tensor, starts: Starts, generator: torch.Generator) -> Agents:
         """One agent on the field of each view, and a last one, which answers, on their mean."""
-        guess = self._centred(stack, starts, PASSES, generator)
+        guess = self._centred(stack, starts, PASSES, PASS_VIEWS, generator)
         return self._walkers(self._look(stack, guess, self._settings.starts, generator), guess, generator)
 
-    def _centred(self, stack: Tensor, guess: Starts, passes: int, generator: torch.Generator) -> Starts:
+    def _centred(self, stack: Tensor, guess: Starts, passes: int, views: int, generator: torch.Generator) -> Starts:
         """Look, move to the region that is seen, take its size, and look again; stay where none is seen."""
         for _ in range(passes):
-            found = self._look(stack, guess, PASS_VIEWS, generator).moments()
+            found = self._look(stack, guess, views, generator).moments()
             seen = torch.isfinite(found.centres).all(dim=-1) & (found.radii >= 1.0)
             radii = found.radii.clamp(MIN_RADIUS_PX, MAX_RADIUS_PX)
             centres = torch.where(seen[:, None], found.centres, guess.centres)
@@ -101,7 +105,8 @@ class PolarPolicy:
         rows = torch.arange(len(inside)).repeat_interleave(per_image)
         pixel = 2 * look.half_px[rows] / WINDOW_SIDE
         raw = -torch.logit(inside.flatten(0, 1), eps=1e-4) * (SOFT_SHARE * guess.radii[rows])[:, None, None]
-        levels = torch.stack([torch.from_numpy(redistanced(*one)) for one in zip(raw.numpy(), pixel.tolist(), strict=True)])
+        found = [redistanced(level, size) for level, size in zip(raw.numpy(), pixel.tolist(), strict=True)]
+        levels = torch.from_numpy(np.stack(found))
         sense = torch.where(torch.arange(per_image) % 2 == 0, 1.0, -1.0).repeat(len(inside))
         softness = (0.5 * guess.radii[rows]).clamp(0.5, self._settings.softness_px)
         windows = Windows(levels, guess.centres[rows], look.half_px[rows])
@@ -147,8 +152,8 @@ def views_about(guess: Starts, count: int, generator: torch.Generator) -> PolarV
 def polar_pairs(annotated: AnnotatedSet, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Views ``(count, a, r)`` and the chances of being inside ``(count, a / 2, r / 2)``, freshly drawn.
 
-    A third of the views are as off as a first guess is, some are elsewhere, the others as off as a refined guess; all are turned, mirrored, warped
-    and recoloured at random.
+    A third of the views are as off as a first guess is, some are elsewhere, the others as off as a refined guess; all
+    are turned, mirrored, warped and recoloured at random.
     """
     rows = torch.randint(len(annotated), (count,), generator=generator)
     radii = annotated.radii[rows]
@@ -173,7 +178,7 @@ def polar_pairs(annotated: AnnotatedSet, count: int, generator: torch.Generator)
 def level_loss(logits: Tensor, lesson: Tensor) -> Tensor:
     """Cross-entropy and soft Dice, cells weighted by their distance from the view's centre."""
     weight = (torch.arange(lesson.shape[-1]) + 0.5) / lesson.shape[-1]
-    entropy = F.binary_cross_entropy_with_logits(logits, lesson, reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(logits, lesson, reduction="none")
     inside = torch.sigmoid(logits)
     both = (inside * lesson * weight).sum((1, 2))
     either = ((inside + lesson) * weight).sum((1, 2))

@@ -63,8 +63,10 @@ class Policy(Protocol):
     def loss(self, member: int, annotated: AnnotatedSet, count: int, generator: torch.Generator) -> Tensor:
         """The mean loss of one network over ``count`` freshly drawn pairs of view and lesson."""
 
-    def plausible(self, stack: Tensor, starts: Starts, generator: torch.Generator, /) -> Tensor:
-        """How likely it is ``(n,)``, from 0 to 1, that each start is at a region; ones where a policy cannot tell."""
+    def plausible(self, stack: Tensor, starts: Starts, generator: torch.Generator, /) -> tuple[Starts, Tensor]:
+        """Better starts, and how likely it is ``(n,)``, from 0 to 1, that each is at a region; the same starts and
+        ones where a policy cannot tell.
+        """
 
     def agents(self, stack: Tensor, starts: Starts, generator: torch.Generator) -> Agents:
         """Agents for images ``stack`` ``(n, h, w)`` from rough starts."""

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor, nn
 
+from dataeff_al.envs.sampling import bilinear
 from labelers.deep_labelling import changes
 from labelers.deep_labelling.annotated import AnnotatedSet
 from labelers.deep_labelling.guides import FieldGuide, Windows, window_points
 from labelers.deep_labelling.networks import PatchNetwork
-from labelers.deep_labelling.pairs import form_for, read_patches
 from labelers.deep_labelling.pairs import Places as Seen
+from labelers.deep_labelling.pairs import form_for, read_patches
 from labelers.deep_labelling.policies import Agents, Starts, started, step_px
-from dataeff_al.envs.sampling import bilinear
 from labelers.deep_labelling.settings import DeepLabellingSettings
 
 HEADINGS, PASSES, WINDOW_SIDE = 24, 3, 64
@@ -34,7 +35,7 @@ class RadialPolicy:
 
     def subset(self, members: Sequence[int]) -> "RadialPolicy":
         """The same policy with some of its networks."""
-        part = RadialPolicy(self._settings, self._radius_px)
+        part = copy(self)
         part.networks = nn.ModuleList(self.networks[member] for member in members)
         return part
 
@@ -65,9 +66,9 @@ class RadialPolicy:
         found = near + share * (along[:, 1] - along[:, 0])
         return torch.where(last < 0, torch.zeros(()), found)
 
-    def plausible(self, stack: Tensor, _: Starts, __: torch.Generator) -> Tensor:
-        """Ones: a patch off the region looks like any other."""
-        return torch.ones(len(stack))
+    def plausible(self, stack: Tensor, starts: Starts, _: torch.Generator, /) -> tuple[Starts, Tensor]:
+        """The same starts, and ones: a patch off the region looks like any other."""
+        return starts, torch.ones(len(stack))
 
     def agents(self, stack: Tensor, starts: Starts, generator: torch.Generator) -> Agents:
         """One agent on the outline of each start, and a last one, which answers, on their mean."""

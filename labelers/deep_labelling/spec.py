@@ -11,7 +11,7 @@ Code = Annotated[int, Field(ge=1, le=254)]
 
 
 class RegionParams(Params):
-    """One region: its ``name``, the class ``codes`` that it covers in annotations, and the code that it ``paint``\\ s."""
+    """A region: its ``name``, the class ``codes`` that it covers in annotations, and the code to ``paint``."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     codes: Annotated[list[Code], Field(min_length=1, max_length=254)]
@@ -25,6 +25,7 @@ class DeepLabellingParams(Params):
     of the campaign's own pool (patients, say) whose known answers may be learnt from; or ``model``: a file that was
     saved after training. ``regions``, painted in this order, default to one for each class code above 0; an epicardium
     is the codes of muscle and cavity together, painted before the cavity. ``save``: where to keep the trained model.
+    ``cost: 0`` leaves the budget to whoever the unsure images are passed on to.
     """
 
     annotated: Name | None = None
@@ -38,6 +39,7 @@ class DeepLabellingParams(Params):
     members: Annotated[int, Field(ge=1, le=16)] = 3
     batch: Annotated[int, Field(ge=2, le=4096)] = 16
     seed: Annotated[int, Field(ge=0)] = 0
+    cost: Annotated[int, Field(ge=0, le=1_000_000)] = Field(1, description="what a label costs, in the budget's unit")
 
     @model_validator(mode="after")
     def _one_source(self) -> "DeepLabellingParams":
@@ -65,4 +67,5 @@ PLUGIN = LabelerPlugin(
     build="labelers.deep_labelling.labeler:DeepLabellingLabeler",
     needs=_needs,
     seconds=lambda _: 0.1,
+    max_cost=lambda params: params.cost,
 )

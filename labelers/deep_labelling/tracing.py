@@ -106,7 +106,7 @@ def trace(guide: Guide, starts: Tensor, headings: Tensor, steps_px: Tensor, limi
         _stop(walk, limits)
         if not bool(walk.active.any()):
             break
-    return _orbits(walk, limits)
+    return _orbits(walk)
 
 
 def _moved(guide: Guide, walk: _Walk, limits: Limits) -> Tensor:
@@ -172,7 +172,7 @@ def _stop(walk: _Walk, limits: Limits) -> None:
     walk.active = walk.active & ~out & ~tired
 
 
-def _orbits(walk: _Walk, limits: Limits) -> list[Orbit]:
+def _orbits(walk: _Walk) -> list[Orbit]:
     path = torch.stack(walk.path, dim=1).numpy()
     turns = (walk.turned.abs() / (2 * math.pi)).tolist()
     return [_orbit(walk, path[agent], agent, turns[agent]) for agent in range(len(path))]

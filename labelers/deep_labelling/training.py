@@ -1,6 +1,7 @@
 """Fitting networks from annotated images, to the last step of one schedule."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from dataeff_al.errors import TrainingError
 
+Made = TypeVar("Made")
 WEIGHT_DECAY, CLIP, WARM_UP = 1e-3, 5.0, 0.2
 
 
@@ -41,8 +43,8 @@ def fit(
     return losses
 
 
-def initialised(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
-    """A network whose first weights depend on the generator alone, and leave torch's own numbers untouched."""
+def initialised(make: Callable[[], Made], generator: torch.Generator) -> Made:
+    """Networks whose first weights depend on the generator alone; making them leaves torch's own numbers untouched."""
     seed = int(torch.randint(2**31, (1,), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dataeff_al.errors import DataError, GeometryError
 from dataeff_al.labeling.types import Label, LabelerContext, LabelerInfo, LabelFailure, Outcome, Request, Times
-from dataeff_al.samples.types import Sample, TargetSpec
+from dataeff_al.samples.types import Sample, SampleId, TargetSpec
 from dataeff_al.vessel.tissues import UNSTRESSED
 from labelers.fem_stress.audit import audit_notes, finer, is_audited
 from labelers.fem_stress.from_mask import MaskCase, prepare_mask, stress_map
@@ -17,6 +17,7 @@ from labelers.fem_stress.problem import Answer
 from labelers.fem_stress.settings import StressSettings
 from labelers.fem_stress.spec import FemStressParams
 from labelers.fem_stress.spec_settings import settings_of
+from labelers.fem_stress.stacks import joined, planes, worst_plane
 from labelers.fem_stress.stress import CHANNELS
 from labelers.fem_stress.unloaded import solve_imaged
 
@@ -28,7 +29,8 @@ class FemStressLabeler:
     """Solves plane-strain equilibrium under lumen pressure on each mask and answers stress on the mask's own grid.
 
     The answer ``stress`` is ``(k, h, w)`` float32 in kPa, NaN outside tissue. A mask that is no sound section is
-    refused with the rule that it breaks; the other samples of the batch are answered all the same::
+    refused with the rule that it breaks; the other samples of the batch are answered all the same. A stack of sections
+    ``(d, h, w)`` is answered ``(k, d, h, w)``::
 
         labeler = FemStressLabeler(FemStressParams(), LabelerContext(pool, base_dir, data_root))
         labeler.label([Request(key="a", sample=sample)])
@@ -37,10 +39,11 @@ class FemStressLabeler:
     def __init__(self, params: FemStressParams, context: LabelerContext) -> None:
         """Raises DataError when the pool has no field ``mask`` of class codes."""
         field = context.pool.spec.fields.get("mask")
-        if field is None or field.kind != "codes" or len(field.shape) != 2:
+        if field is None or field.kind != "codes" or len(field.shape) not in (2, 3):
             raise DataError(
-                f"fem_stress must get samples with a mask (h, w), but got {list(context.pool.spec.fields)!r}."
+                f"fem_stress must get samples with a mask ([d,] h, w), but got {list(context.pool.spec.fields)!r}."
             )
+        self._stacked = len(field.shape) == 3
         self._settings: StressSettings = settings_of(params)
         self._audit = params.audit
         self._rows = [CHANNELS.index(name) for name in params.channels]
@@ -65,7 +68,12 @@ class FemStressLabeler:
         )
 
     def label(self, batch: Sequence[Request]) -> Sequence[Outcome]:
-        """A stress map for each sample, or a refusal with the rule."""
+        """A stress map for each sample, or a refusal with the rule; a stack of sections is solved plane by plane."""
+        if not self._stacked:
+            return self._label_planes(batch)
+        return [joined(self._label_planes(planes(request)), self.info.target.shape) for request in batch]
+
+    def _label_planes(self, batch: Sequence[Request]) -> Sequence[Outcome]:
         started, cpu = time.perf_counter(), time.process_time()
         cases = [self._prepared(request.sample) for request in batch]
         good = [case for case in cases if isinstance(case, MaskCase)]
@@ -115,10 +123,15 @@ class FemStressLabeler:
         return replace(outcome, notes={**outcome.notes, **notes})
 
     def plot(self, sample: Sample, label: Label, path: Path) -> None:
-        """Draw the section, the mesh and the stress of a label as PNG; channels it does not hold are solved again."""
+        """Draw the section, the mesh and the stress of a label as PNG; channels it does not hold are solved again.
+
+        Of a stack, the plane with the highest stress is drawn.
+        """
         from labelers.fem_stress.plot_panels import HEADINGS, Scene
         from labelers.fem_stress.plotting import stress_picture
 
+        if self._stacked:
+            sample, label = _worst(sample, label)
         mask, size = sample.fields["mask"], self._pixel(sample)
         case = prepare_mask(mask, size, self._settings)
         maps = dict(zip(self.info.target.channels, label.target["stress"], strict=True))
@@ -137,7 +150,15 @@ class FemStressLabeler:
         except DataError:
             size = None
         mask = np.asarray(sample.fields["mask"])
+        mask = mask[len(mask) // 2] if self._stacked else mask
         path.write_bytes(refusal_picture(str(sample.id), mask, size, failure.reason))
+
+
+def _worst(sample: Sample, label: Label) -> tuple[Sample, Label]:
+    place = worst_plane(label.target["stress"])
+    fields = {**sample.fields, "mask": np.asarray(sample.fields["mask"])[place]}
+    plane = Sample(SampleId(f"{sample.id}/z{place:03d}"), fields, sample.group)
+    return plane, replace(label, target={"stress": label.target["stress"][:, place]}, valid=None)
 
 
 def _timed(outcome: Outcome, times: Times) -> Outcome:

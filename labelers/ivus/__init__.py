@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from dataeff_al.vessel.section import VesselSection
     from labelers.ivus.borders import Borders, CalciumArc
     from labelers.ivus.contour_files import read_contours, write_contours
+    from labelers.ivus.finding import segment
     from labelers.ivus.measuring import measure, measure_segment
     from labelers.ivus.pullback import Pullback
-    from labelers.ivus.reading import ReadLimits, read_pullback
-    from labelers.ivus.finding import segment
+    from labelers.ivus.read_limits import ReadLimits
+    from labelers.ivus.reading import read_pullback
 
 _HOMES = {
     "Borders": "labelers.ivus.borders",
     "CalciumArc": "labelers.ivus.borders",
     "Pullback": "labelers.ivus.pullback",
-    "ReadLimits": "labelers.ivus.reading",
+    "ReadLimits": "labelers.ivus.read_limits",
     "VesselSection": "dataeff_al.vessel.section",
     "measure": "labelers.ivus.measuring",
     "measure_segment": "labelers.ivus.measuring",

@@ -36,9 +36,9 @@ class Borders:
     """Lumen and EEM of each frame, and how sure they are.
 
     ``lumen_mm``, ``eem_mm``: for each frame ``(k, 2)`` mm about the raster's centre, x along columns, y along rows,
-    closed (the first point is not repeated). ``confidence`` ``(n,)``: mean over both borders and all angles, 0 to 1.
+    closed (the first point is not repeated). ``confidence`` ``(n,)``: mean over both borders and all angles.
     ``lumen_confidence``, ``eem_confidence`` ``(n, angles)``: at angles ``360 i / angles`` deg about ``centre_mm``.
-    ``lumen_seen``, ``eem_seen`` ``(n, angles)`` bool: False where the border was bridged, not seen. ``calcium``: arcs of
+    ``lumen_seen``, ``eem_seen`` ``(n, angles)`` bool: False where it was bridged, not seen. ``calcium``: arcs of
     each frame. Contours drawn by people have confidence 1 everywhere.
     """
 

@@ -1,7 +1,7 @@
 """Calcium: a front much brighter than the tissue around, with next to nothing behind it.
 
-Grey levels cannot tell fibrous, fibro-fatty and necrotic tissue apart reliably, and this module does not try: what is no
-calcium is wall.
+Grey levels cannot tell fibrous, fibro-fatty and necrotic tissue apart reliably, and this module does not try: what is
+no calcium is wall.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def _sectors(calcified: np.ndarray) -> list[np.ndarray]:
     per = 360 / ANGLES
     bridge = int(BRIDGED_DEG / per)
     padded = np.concatenate([calcified] * 3)
-    joined = ndimage.binary_closing(padded, np.ones(bridge + 1))[ANGLES : 2 * ANGLES]
+    joined = ndimage.binary_closing(padded, np.ones(bridge + 1, dtype=bool))[ANGLES : 2 * ANGLES]
     if joined.all():
         return [np.arange(ANGLES)]
     if not joined.any():

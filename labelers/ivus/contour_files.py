@@ -4,6 +4,7 @@ A folder holds ``PHASE_contours.csv`` (lumen), ``eem_PHASE_contours.csv`` and, w
 ``calcium_PHASE_contours.csv``, as published sets of real contours do. Reading also takes the archive of such a set.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def _table(path: Path) -> dict[int, np.ndarray]:
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
         raise DataError(f"contours must be in a CSV file of at most {MOST_BYTES} bytes, but got {path.name!r}.")
     try:
-        rows = np.loadtxt(path, delimiter="\t", ndmin=2, encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty file is refused below
+            rows = np.loadtxt(path, delimiter="\t", ndmin=2, encoding="utf-8")
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name} must hold frame, x, y, z in every line, but got another.") from error
     if rows.ndim != 2 or rows.shape[1] != 4 or not rows.size or not np.isfinite(rows).all():

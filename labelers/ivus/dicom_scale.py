@@ -82,7 +82,10 @@ def _one_region(item: Any, header: Any) -> Scale | None:
     if any(edge is None for edge in edges):
         edges = [0, int(header.Rows) - 1, 0, int(header.Columns) - 1]
     top, bottom, left, right = (int(edge) for edge in edges)
-    box = (slice(max(top, 0), min(bottom + 1, int(header.Rows))), slice(max(left, 0), min(right + 1, int(header.Columns))))
+    box = (
+        slice(max(top, 0), min(bottom + 1, int(header.Rows))),
+        slice(max(left, 0), min(right + 1, int(header.Columns))),
+    )
     if min(box[0].stop - box[0].start, box[1].stop - box[1].start) < 16:
         return None
     return Scale(10 * deltas[0], 10 * deltas[1], box)

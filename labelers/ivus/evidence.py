@@ -66,7 +66,7 @@ def gather(grey: np.ndarray, levels: Levels, first: int, hidden: np.ndarray) -> 
     lumen = -1.6 * np.tanh(1.5 * lumen_edge) + 1.0 * np.minimum(region, 3.0)
     near = -np.clip(_outside(echo, FLANK_WINDOW_MM) - _inside(echo, FLANK_WINDOW_MM), -1.5, 1.5)
     near += 6.0 * np.cumsum(np.clip(wide - 0.5, -1.0, 1.0), axis=1) * STEP_MM
-    eem = -1.4 * np.tanh(1.2 * eem_edge) - 0.7 * np.tanh(adventitia - 1.0) + 1.5 * np.exp(-1.5 * tissue_passed)
+    eem = -1.4 * np.tanh(1.2 * eem_edge) - 1.4 * np.tanh(adventitia - 1.0) + 1.5 * np.exp(-0.7 * tissue_passed)
     for cost in (lumen, near, eem, lumen_edge, eem_edge):
         cost[hidden] = 0.0
     return Evidence(lumen, near, eem, lumen_edge, eem_edge)

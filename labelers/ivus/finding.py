@@ -11,7 +11,6 @@ from labelers.ivus.stack import PolarStack, polar_stack
 from labelers.ivus.visibility import SEEN
 
 
-
 def segment(pullback: Pullback) -> Borders:
     """Lumen and EEM of every frame, closed in angle, consistent along the pullback; calcium arcs.
 

@@ -47,9 +47,7 @@ class IvusLabeler:
         """Raises DataError when the pool's samples are no grey frames."""
         field = context.pool.spec.fields.get("x")
         if field is None or field.kind != "intensity" or len(field.shape) not in (3, 4) or field.shape[0] != 1:
-            raise DataError(
-                f"ivus must get grey frames x (1, [d,] h, w), but got {_forms(context.pool.spec)!r}."
-            )
+            raise DataError(f"ivus must get grey frames x (1, [d,] h, w), but got {_forms(context.pool.spec)!r}.")
         self._params = params
         self._pixel_size_mm = field.pixel_size_mm if params.pixel_size_mm is None else params.pixel_size_mm
         self.info = LabelerInfo(
@@ -94,8 +92,11 @@ class IvusLabeler:
         own = self._params.frame_spacing_mm if spacing is None else float(np.asarray(spacing).reshape(-1)[0])
         return Pullback(frames, size, own if own and np.isfinite(own) else None)
 
-    def plot(self, sample: Sample, label: Label, path: Path) -> None:
-        """Draw frames with borders, the longitudinal cut and the measures as PNG; a CSV and a page lie beside it."""
+    def plot(self, sample: Sample, label: Label, path: Path) -> None:  # noqa: ARG002
+        """Draw frames with borders, the longitudinal cut and the measures as PNG; a CSV and a page lie beside it.
+
+        A label holds masks alone, so that the borders are found again: the same frames give the same ones.
+        """
         from labelers.ivus.report import write_report
 
         pullback = self._pullback(sample)
@@ -141,4 +142,3 @@ def pool_of(pullbacks: Sequence[Pullback]) -> ArrayPool:
 def _unit(frames: np.ndarray) -> np.ndarray:
     low, high = float(frames.min()), float(frames.max())
     return (frames - np.float32(low)) / np.float32(max(high - low, 1e-9))
-

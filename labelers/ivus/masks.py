@@ -1,7 +1,5 @@
 """Borders as masks of tissue codes on the frames' own grid."""
 
-from typing import Protocol
-
 import numpy as np
 
 from dataeff_al.errors import GeometryError
@@ -9,16 +7,10 @@ from dataeff_al.vessel.raster import pixel_centres
 from dataeff_al.vessel.section import VesselSection
 from labelers.ivus.borders import Borders
 from labelers.ivus.pullback import Pullback
+from labelers.ivus.spec import IvusParams
 
 
-class Layers(Protocol):
-    """What is drawn beside lumen and wall."""
-
-    adventitia_mm: float
-    calcium: bool
-
-
-def section_masks(borders: Borders, pullback: Pullback, layers: Layers) -> tuple[np.ndarray, dict[int, str]]:
+def section_masks(borders: Borders, pullback: Pullback, layers: IvusParams) -> tuple[np.ndarray, dict[int, str]]:
     """Masks ``(n, h, w)`` uint8, all outside for a frame that makes no section; and the reasons by frame."""
     shape = pullback.frames.shape[1:]
     masks = np.zeros(pullback.frames.shape, np.uint8)

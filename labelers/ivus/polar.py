@@ -53,9 +53,7 @@ def _linear(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, out: np.nd
 
 
 @kernel
-def sample_beams(
-    frames: np.ndarray, rows: np.ndarray, columns: np.ndarray, oversampled: int, out: np.ndarray
-) -> None:
+def sample_beams(frames: np.ndarray, rows: np.ndarray, columns: np.ndarray, oversampled: int, out: np.ndarray) -> None:
     """Bilinear samples of frames ``(n, h, w)`` at finer beams, averaged by ``oversampled`` into ``(n, angles, radii)``.
 
     ``rows`` and ``columns`` ``(angles * oversampled * radii,)`` pixels; 0 outside a frame.

@@ -12,7 +12,7 @@ from dataeff_al.randomness import rng_for
 from dataeff_al.samples.codecs import ImageCodec
 from dataeff_al.samples.protocol import PoolContext
 from dataeff_al.samples.types import FieldSpec, Sample, SampleId, SampleSpec
-from dataeff_al.vessel.ivus_contours import Frame, read_frames
+from dataeff_al.vessel.ivus_contours import PHASES, Frame, read_frames
 from dataeff_al.vessel.ivus_pool import archive_in
 from labelers.ivus.simulator.recording import SyntheticPullback, simulate, simulate_vessel
 from labelers.ivus.simulator.settings import CLEAN, Artefacts, SimulatorSettings, settings_for, varied
@@ -21,12 +21,14 @@ from labelers.ivus.spec import PullbacksParams
 
 GENERATION = 1
 """Raised when the same seed gives other recordings than before."""
-FINE_PIXELS = 256
+FINE_PIXELS, BEAMS = 256, 256
 
 
 def build_pullbacks(params: PullbacksParams, context: PoolContext) -> "PullbackPool":
     """The pool. Raises DataError when real contours are asked for and not there."""
-    frames = read_frames(archive_in(context.data_root)) if params.contours == "real" else ()
+    if params.contours == "generated":
+        return PullbackPool(params, context.seed)
+    frames = [frame for frame in read_frames(archive_in(context.data_root)) if frame.phase == PHASES[0]]
     return PullbackPool(params, context.seed, frames)
 
 
@@ -57,9 +59,9 @@ class PullbackPool:
         return list(self._index)
 
     def group(self, sample_id: SampleId) -> str:
-        """Each synthetic vessel is its own group; recordings of the one real artery are one."""
+        """Each recording is its own group; those along the kept part of a real artery are :meth:`held_out`."""
         self._number(sample_id)
-        return "artery-1" if self._contours else str(sample_id)
+        return str(sample_id)
 
     def read(self, ids: Sequence[SampleId]) -> Sequence[Sample]:
         """The samples, in order. Raises DataError on an unknown id."""
@@ -71,8 +73,8 @@ class PullbackPool:
         return [sample_id]
 
     def held_out(self) -> Sequence[SampleId]:
-        """None."""
-        return []
+        """Of real contours, the last fifth of the recordings: they show a third of the artery that no other shows."""
+        return [i for i in self._index if self._kept_part(i)] if self._contours else []
 
     def codec(self) -> ImageCodec:
         """Grey levels as they are."""
@@ -84,16 +86,21 @@ class PullbackPool:
         settings = self._settings(rng)
         if not self._contours:
             return simulate_vessel(self._params.frames, settings, rng, spacing_mm=self._params.spacing_mm)
-        chosen = [self._contours[i] for i in _run(len(self._contours), self._params.frames, rng)]
+        cut = 2 * len(self._contours) // 3
+        part = self._contours[cut:] if self._kept_part(sample_id) else self._contours[:cut]
+        chosen = [part[i] for i in _run(len(part), self._params.frames, rng)]
         sections = real_vessel(chosen)
         drawn: list[tuple[DrawnInclusion, ...]] = [extra for _, extra in sections]
         return simulate([s for s, _ in sections], settings, rng, spacing_mm=self._params.spacing_mm, drawn=drawn)
+
+    def _kept_part(self, sample_id: SampleId) -> bool:
+        return 5 * self._number(sample_id) >= 4 * self._params.size
 
     def _settings(self, rng: np.random.Generator) -> SimulatorSettings:
         p = self._params
         base = settings_for(p.frequency_mhz, Artefacts() if p.artefacts else CLEAN)
         fine = -(-FINE_PIXELS // p.pixels) * p.pixels
-        return replace(varied(base, rng), depth_mm=p.depth_mm, pixels=fine)
+        return replace(varied(base, rng), depth_mm=p.depth_mm, pixels=fine, beams=BEAMS)
 
     def _x(self, sample_id: SampleId) -> np.ndarray:
         if sample_id not in self._kept:

@@ -1,25 +1,15 @@
 """``read_pullback``: whatever holds a pullback, by its content and not by its name."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from dataeff_al.errors import DataError
 from labelers.ivus.pullback import Pullback
+from labelers.ivus.read_limits import LIMITS, ReadLimits
+from labelers.ivus.reading_dicom import read_dicom
+from labelers.ivus.reading_images import read_folder
+from labelers.ivus.reading_npz import read_npz
 
 DICOM_MARK, ZIP_MARK = b"DICM", b"PK\x03\x04"
-
-
-@dataclass(frozen=True)
-class ReadLimits:
-    """How much a recording may ask for: pixels over all frames read, frames, side of a frame, bytes of a file."""
-
-    pixels: int = 1 << 28
-    frames: int = 20_000
-    side_px: int = 4096
-    file_bytes: int = 4 << 30
-
-
-LIMITS = ReadLimits()
 
 
 def read_pullback(
@@ -40,9 +30,6 @@ def read_pullback(
     Raises:
         DataError: not such a file, no scale, colour, another modality, an unknown compression, truncated, too large.
     """
-    from labelers.ivus.reading_dicom import read_dicom
-    from labelers.ivus.reading_images import read_folder
-    from labelers.ivus.reading_npz import read_npz
 
     source = Path(path)
     if every < 1:
@@ -60,26 +47,5 @@ def read_pullback(
     if head[:4] == ZIP_MARK:
         return read_npz(source, pixel_size_mm, frame_spacing_mm, every, limits)
     raise DataError(
-        f"a pullback must be a DICOM file, an npz file or a folder of images, but got something else in {source.name!r}."
+        f"a pullback must be a DICOM file, an npz file or a folder of images, but got another in {source.name!r}."
     )
-
-
-def check_size(frames: int, height: int, width: int, limits: ReadLimits) -> None:
-    """Raises DataError when so many frames of that size would ask for too much."""
-    if frames < 1:
-        raise DataError(f"a pullback must have at least one frame, but got {frames!r}.")
-    if not (0 < height <= limits.side_px and 0 < width <= limits.side_px):
-        raise DataError(f"a frame must have 1 to {limits.side_px} pixels a side, but got {height} x {width}.")
-    if frames > limits.frames or frames * height * width > limits.pixels:
-        raise DataError(
-            f"a recording must have at most {limits.frames} frames and {limits.pixels} pixels to be read at once, but "
-            f"got {frames} of {height} x {width}; read every so-many-th frame instead."
-        )
-
-
-def scale_or_refuse(given: float | None, found: float | None, where: str) -> float:
-    """The pixel size. Raises DataError when neither the caller nor the file states it."""
-    size = given if given is not None else found
-    if size is None:
-        raise DataError(f"a pullback must state its pixel size, but got none in {where}; give pixel_size_mm.")
-    return float(size)

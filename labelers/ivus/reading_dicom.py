@@ -14,7 +14,7 @@ from scipy import ndimage
 from dataeff_al.errors import DataError
 from labelers.ivus.dicom_scale import REGION_TAGS, Scale, find_scale, find_spacing
 from labelers.ivus.pullback import Pullback
-from labelers.ivus.reading import ReadLimits, check_size, scale_or_refuse
+from labelers.ivus.read_limits import ReadLimits, check_size, scale_or_refuse
 
 MODALITIES = ("IVUS", "US")
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -93,7 +93,8 @@ def _whole(header: Any, name: str, default: int) -> int:
 
 def _frames(path: Path, header: Any, indices: range, scale: Scale | None) -> Iterator[np.ndarray]:
     """Decoded frames, cut to the ultrasound region, as float32. Raises DataError at the first that cannot be had."""
-    from pydicom.pixels import get_decoder, iter_pixels
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import iter_pixels
 
     syntax = header.file_meta.get("TransferSyntaxUID")
     try:

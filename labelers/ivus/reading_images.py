@@ -8,7 +8,7 @@ import numpy as np
 
 from dataeff_al.errors import DataError
 from labelers.ivus.pullback import Pullback
-from labelers.ivus.reading import ReadLimits, check_size, scale_or_refuse
+from labelers.ivus.read_limits import ReadLimits, check_size, scale_or_refuse
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".pgm")
 FORMATS = ("PNG", "TIFF", "BMP", "JPEG", "PPM")

@@ -8,7 +8,7 @@ import numpy as np
 from dataeff_al.errors import DataError
 from dataeff_al.samples.archive import Limits, read_arrays, read_headers
 from labelers.ivus.pullback import Pullback
-from labelers.ivus.reading import ReadLimits, check_size, scale_or_refuse
+from labelers.ivus.read_limits import ReadLimits, check_size, scale_or_refuse
 
 KEYS = ("frames", "x")
 BESIDE = ("pixel_size_mm", "frame_spacing_mm")

@@ -44,7 +44,7 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     evidence = evidence_of(stack, levels)
     radii = _smoothed(evidence, refined(evidence, radii, (0.10, 0.16)), MIDDLE_STIFFNESS, say)[0]
     sharp = refined(evidence, radii, (0.12, 0.20))
-    sharp = Radii(sharp.lumen + flank_mm(stack, sharp.lumen, levels), sharp.eem)
+    sharp = Radii(sharp.lumen + flank_mm(stack, sharp.lumen), sharp.eem)
     radii, lumen_sure, eem_sure = _smoothed(evidence, sharp, FINE_STIFFNESS, say)
     return Found(radii, lumen_sure, eem_sure, levels)
 
@@ -79,7 +79,7 @@ def coarse(evidence: list[Evidence], spacing_mm: float | None, least: int) -> Ra
     lumen = along_pullback(lumen, 6.0 * step, 1.5, share)
     eem = along_pullback(eem, 6.0 * step, 1.5, share)
     gap = np.full(COARSE_ANGLES, max(1, round(LEAST_WALL_MM / step)), dtype=np.int64)
-    found = np.stack([closed_pair(a, b, gap, 4.0 * step, 5.0 * step) for a, b in zip(lumen, eem, strict=True)])
+    found = np.stack([closed_pair(a, b, gap, 4.0 * step, 2.5 * step) for a, b in zip(lumen, eem, strict=True)])
     radii = (found + 0.5) * step
     return Radii(_finer(radii[:, 0]), _finer(radii[:, 1]))
 
@@ -113,7 +113,7 @@ def refined(evidence: list[Evidence], reference: Radii, slopes: tuple[float, flo
     return Radii(lumen, eem)
 
 
-def flank_mm(stack: PolarStack, lumen: np.ndarray, levels: list[Levels]) -> float:
+def flank_mm(stack: PolarStack, lumen: np.ndarray) -> float:
     """How far the display's edge of the lumen lies before the border itself, mm, one number for a recording.
 
     The pulse's flank before a bright border is displayed bright, for a display is logarithmic. The border is where the
@@ -182,10 +182,10 @@ def _level(grey: np.ndarray, where: np.ndarray, percentile: float) -> float:
 
 
 def _steady(found: np.ndarray) -> list[Levels]:
-    """Levels ``(n, 2)`` smoothed along the pullback; frames without some take those of all frames."""
-    usual = np.nan_to_num(np.nanmedian(found, axis=0), nan=0.5) if np.isfinite(found).any() else np.array([0.2, 0.5, 0.6])
-    filled = np.where(np.isfinite(found), found, usual)
-    mixed = 0.5 * filled + 0.5 * usual
+    """Levels ``(n, 3)`` drawn half-way to those of all frames; frames without some take those of all frames."""
+    known = [column[np.isfinite(column)] for column in found.T]
+    usual = np.array([np.median(c) if c.size else g for c, g in zip(known, (0.2, 0.5, 0.6), strict=True)])
+    mixed = 0.5 * np.where(np.isfinite(found), found, usual) + 0.5 * usual
     return [Levels(float(b), float(max(w, b + 0.05)), float(max(t, b + 0.08))) for b, w, t in mixed]
 
 
@@ -193,8 +193,7 @@ def _first_levels(stack: PolarStack) -> Levels:
     """The two classes of grey (Otsu, 1979) between the catheter and 3 mm."""
     first = stack.catheter.ring
     part = stack.grey[:: max(1, len(stack.grey) // 24), :, first : int(3.0 / STEP_MM)]
-    values = np.stack([frame for frame in part])
-    counts, edges = np.histogram(values, bins=64, range=(0.0, 1.25))
+    counts, edges = np.histogram(part, bins=64, range=(0.0, 1.25))
     middle = (edges[1:] + edges[:-1]) / 2
     weight = np.cumsum(counts) / counts.sum()
     mean = np.cumsum(counts * middle) / counts.sum()

@@ -7,25 +7,33 @@ bridges the gap as an elastic ring would.
 from functools import cache
 
 import numpy as np
+from scipy.linalg import solveh_banded
 
 
 @cache
-def _bending(angles: int) -> np.ndarray:
-    """``D^T D`` of the second difference, closed in angle, for angles of one radian apart."""
-    ring = np.zeros(angles)
-    ring[[-1, 0, 1]] = 1.0, -2.0, 1.0
-    second = np.stack([np.roll(ring, shift) for shift in range(angles)])
-    scale = (angles / (2 * np.pi)) ** 4 / angles
-    return np.asarray(second.T @ second) * scale
+def _bending(angles: int, length: int) -> np.ndarray:
+    """Upper bands ``(3, length)`` of ``D^T D`` of the second difference over an unrolled ring, angles in radians."""
+    second = np.zeros((length - 2, length))
+    rows = np.arange(length - 2)
+    for shift, value in ((0, 1.0), (1, -2.0), (2, 1.0)):
+        second[rows, rows + shift] = value
+    full = second.T @ second * (angles / (2 * np.pi)) ** 4 / angles
+    return np.stack([np.concatenate([np.zeros(2 - k), np.diagonal(full, 2 - k)]) for k in range(3)])
 
 
 def smooth_ring(radii: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndarray:
-    """The smooth closed curve ``(angles,)`` through radii with weights ``(angles,)`` at least 0, one of them above."""
+    """The smooth closed curve ``(angles,)`` through radii with weights ``(angles,)`` at least 0.
+
+    The ring is unrolled with half a turn more at both ends, so that a banded system gives the closed curve.
+    """
     angles = len(radii)
-    share = weights / angles
+    more = angles // 2
+    turns = np.arange(-more, angles + more) % angles
     # the least weight keeps the system regular where nothing is seen anywhere
-    share = np.maximum(share, 1e-6 / angles)
-    return np.linalg.solve(np.diag(share) + stiffness * _bending(angles), share * radii)
+    share = np.maximum(weights, 1e-6)[turns] / angles
+    bands = stiffness * _bending(angles, len(turns))
+    bands[2] += share
+    return np.asarray(solveh_banded(bands, share * radii[turns]))[more : more + angles]
 
 
 def smooth_rings(radii: np.ndarray, weights: np.ndarray, stiffness: float, neighbours: float) -> np.ndarray:

@@ -31,8 +31,8 @@ class PullbacksParams(Params):
     """
 
     size: int = Field(60, ge=1, le=100_000)
-    frames: int = Field(8, ge=1, le=512)
-    pixels: int = Field(64, ge=64, le=512)
+    frames: int = Field(6, ge=1, le=512)
+    pixels: int = Field(80, ge=64, le=512)
     depth_mm: float = Field(4.0, ge=2.5, le=12.0, description="imaging depth: half the side of a frame")
     spacing_mm: float = Field(0.5, gt=0, le=10)
     frequency_mhz: Literal[20, 40] = 20
@@ -44,17 +44,13 @@ def _pool_size(params: PullbacksParams, _: Path, __: Path | None) -> int:
     return params.size
 
 
-def _offers(params: IvusParams) -> frozenset[str]:
-    return frozenset({"synthesised"})
-
-
 PLUGIN = LabelerPlugin(
     kind="labelers",
     name="ivus",
     summary="Lumen, EEM and calcium of intravascular ultrasound pullbacks.",
     params=IvusParams,
     build="labelers.ivus.labeler:IvusLabeler",
-    offers=_offers,
+    offers=lambda _: frozenset({"synthesised"}),
     seconds=lambda _: 0.5,
     reader="labelers.ivus.labeler:read_file",
 )

@@ -93,7 +93,7 @@ def closed_pair(
     i, j = lowest // k, lowest % k
     for step in range(longer - 1, angles, -1):
         move = back[step, i, j]
-        i, j = i + move // 3 - 1, j + move % 3 - 1
+        i, j = min(max(i + move // 3 - 1, 0), k - 1), min(max(j + move % 3 - 1, 0), k - 1)
     first, second = i, j
     best[:] = IMPOSSIBLE
     best[first, second] = 0.0
@@ -110,5 +110,5 @@ def closed_pair(
         levels[0, a], levels[1, a] = i, j
         if a:
             move = back[a, i, j]
-            i, j = i + move // 3 - 1, j + move % 3 - 1
+            i, j = min(max(i + move // 3 - 1, 0), k - 1), min(max(j + move % 3 - 1, 0), k - 1)
     return levels

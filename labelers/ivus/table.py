@@ -14,8 +14,8 @@ from dataeff_al.errors import DataError
 class Table(Sequence[Mapping[str, Any]]):
     """Rows in order; ``table[3]`` is a row by column name, ``table["lumen_area_mm2"]`` a column ``(n,)``.
 
-    ``pandas.DataFrame(list(table))`` and ``table.to_csv(path)`` take it elsewhere. Units stand in the names; what is not
-    defined (a position without a known spacing) is NaN, empty in the CSV.
+    ``pandas.DataFrame(list(table))`` and ``table.to_csv(path)`` take it elsewhere. Units stand in the names; what is
+    not defined (a position without a known spacing) is NaN, empty in the CSV.
     """
 
     def __init__(self, columns: Mapping[str, np.ndarray]) -> None:

@@ -149,6 +149,19 @@ def latent_map():
     return project(pool, labelled, rounds, [False] * 60 + [True] * 24, paths)
 
 
+def staged_case() -> Case:
+    """A mask that was found in two stages."""
+    case = mask_case(3, None)
+    return replace(case, stages=[("block 1 (1/2)", case.truth), ("block 2 (1/1)", case.prediction)])
+
+
+def with_structures(ours: Curve) -> Curve:
+    """The curve with the Dice of single structures at its end."""
+    *rounds, last = ours.rounds
+    dice = {"dice/Caudate": 0.8, "dice/Putamen": 0.7, "dice/Cuneus": 0.4}
+    return replace(ours, rounds=[*rounds, replace(last, test={**last.test, **dice})])
+
+
 def full_report() -> RunReport:
     ours, theirs = curve("si", 0.62), curve("random", 0.45)
     return RunReport(
@@ -159,14 +172,15 @@ def full_report() -> RunReport:
         outcome="The target nmse <= 0.3 was reached with 93 labels in 6 rounds; random sampling needed 129.",
         labels=LabelCount(20, 120, 140),
         cost=Cost("solve", 120, 100, 0, 4, 240, 2),
-        curves=[ours, theirs],
+        curves=[with_structures(ours), theirs],
         spec_yaml=YAML,
         reference={"nmse": 0.11},
         reference_labels=2000,
         savings=[saving_of([ours], [theirs], 0.3)],
         latent_map=latent_map(),
         best=[field_case(i, 0.03) for i in range(3)],
-        worst=[field_case(10 + i, 0.3) for i in range(3)],
+        worst=[*(field_case(10 + i, 0.3) for i in range(3)), staged_case()],
+        structures={"deep": ["Caudate", "Putamen"], "outer": ["Cuneus"]},
         failures=[
             Failure("section-00412", "refused", "the lumen must lie inside the wall, but got 3 pixels outside."),
             Failure("section-01733", "timeout", "no answer within 600 s, after 3 attempts."),

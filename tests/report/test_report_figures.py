@@ -125,6 +125,23 @@ def test_the_latent_map_is_drawn_without_labels_and_without_walks(bare):
     assert latent_map(replace(bare, latent_map=still))
 
 
+def test_a_plane_is_shown_as_it_is():
+    pool = np.random.default_rng(0).normal(size=(50, 2)) + 3.0
+    found = project(pool, pool[:2], [0, 1], [False] * 2, [pool[2:5]], ["cat", "dog"])
+    assert np.array_equal(found.pool, pool)
+    assert np.array_equal(found.paths[0], pool[2:5])
+    assert (found.axes, found.names) == (("first latent", "second latent"), ["cat", "dog"])
+
+
+def test_short_names_of_classes_stand_in_their_places_and_long_ones_do_not(bare, monkeypatch):
+    written = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda _, x, y, text, **__: written.append((x, y, text)))
+    pool = np.random.default_rng(0).normal(size=(50, 2))
+    for names in (["7", "1"], ["seven", "1"], []):
+        assert latent_map(replace(bare, latent_map=project(pool, pool[:2], [0, 1], [False] * 2, (), names)))
+    assert written == [(*pool[0], "7"), (*pool[1], "1")]
+
+
 def test_the_projection_keeps_the_widest_directions_and_their_order():
     rng = np.random.default_rng(0)
     pool = rng.normal(size=(400, 5)) * np.array([0.1, 5, 0.1, 2, 0.1])

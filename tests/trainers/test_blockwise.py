@@ -89,7 +89,7 @@ def saved_bytes(view, order):
     learner.module.train()
     weights = {each.data_ptr() for each in learner.module.parameters()}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = run._block_loss(2) if order == "greedy" else run._joint_loss()
+        loss = run.block_loss(2) if order == "greedy" else run.joint_loss()
     loss.backward()
     return sum(size for at, size in kept.items() if at not in weights)
 

@@ -12,6 +12,7 @@ from dataeff_al.testing.views import built, labelled, toy_view, with_generator
 from dataeff_al.trainers.averaging import Average
 from dataeff_al.trainers.propagation import certainty, graph_of
 from dataeff_al.trainers.protocol import TrainerContext
+from dataeff_al.trainers.semi_supervised import Shares
 from dataeff_al.trainers.spec import SemiSupervisedParams
 from dataeff_al.trainers.spreading import spread_labels
 
@@ -139,6 +140,17 @@ def test_a_class_without_label_is_named(view):
     only = [sample_id for sample_id, answer in codes.items() if int(answer["label"]) == 0][:5]
     report = policy(consistency_steps=0).fit(replace(view, labelled=labelled(view.pool, only)), None, 0)
     assert report.notes["classes_without_label"]
+
+
+def test_answers_are_brought_to_the_wanted_shares_as_far_as_is_stated():
+    wanted, answers = torch.tensor([0.5, 0.5]), torch.tensor([[0.9, 0.1], [0.8, 0.2]])
+    assert torch.equal(Shares(wanted, 0.0).aligned(answers), answers)
+    full, half = Shares(wanted, 1.0), Shares(wanted, 0.5)
+    for _ in range(600):
+        brought, partly = full.aligned(answers), half.aligned(answers)
+    assert brought.sum(1) == pytest.approx(1.0, abs=1e-5)
+    assert brought.mean(0) == pytest.approx(0.5, abs=0.03)
+    assert 0.5 + 0.03 < float(partly[:, 0].mean()) < 0.85 - 0.03
 
 
 def test_the_average_follows_the_student(view):

@@ -40,8 +40,11 @@ def echogenicity_db(scene: Scene, settings: SimulatorSettings, slow: np.ndarray)
 
 
 def scatterers(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Many scatterers a resolution cell: a white Gaussian field ``(beams, radii)``."""
-    return rng.standard_normal(shape)
+    """Many scatterers a resolution cell, seen at the carrier: white circular Gaussian ``(beams, radii)``, unit power.
+
+    Real scatterers times a carrier of many waves a pulse become this when the carrier is taken off again.
+    """
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
 
 
 def echoes(
@@ -54,23 +57,21 @@ def echoes(
     r = radii_mm(settings)
     echo, lost = echogenicity_db(scene, settings, slow)
     blood = scene.tissues(r)[0] == 1
-    moving = np.where(blood, rng.standard_normal(field.shape), field)
+    moving = np.where(blood, scatterers(field.shape, rng), field)
     amplitude = 10 ** ((echo - lost + settings.gain_error_db_per_mm * r) / 20)
     received = beamed(pulsed(moving * amplitude, settings), settings)
     compensation = 10 ** (0.04 * settings.frequency_mhz / 20 * r)
-    noise = pulsed(rng.standard_normal(field.shape), settings) * compensation * 10 ** (settings.noise_db / 20)
+    noise = pulsed(scatterers(field.shape, rng), settings) * compensation * 10 ** (settings.noise_db / 20)
     return np.abs(received + noise)
 
 
 def pulsed(field: np.ndarray, settings: SimulatorSettings) -> np.ndarray:
-    """Real scatterers to the analytic signal: convolution with a Gaussian pulse around the carrier, unit mean power."""
-    step, n = depth_step_mm(settings), field.shape[1]
+    """Scatterers to the received signal: convolution with a Gaussian pulse, carrier taken off, unit mean power."""
     sigma = settings.axial_mm / FWHM * np.sqrt(2)
-    carrier = 2 * settings.frequency_mhz / SPEED_MM_PER_US
-    off = (fftfreq(n, step) - carrier + 0.5 / step) % (1 / step) - 0.5 / step
+    off = fftfreq(field.shape[1], depth_step_mm(settings))
     response = np.exp(-0.5 * (2 * np.pi * off * sigma) ** 2)
     response /= np.sqrt(np.mean(response**2))
-    return ifft(fft(field, axis=1) * response, axis=1)
+    return np.asarray(ifft(fft(field, axis=1) * response, axis=1))
 
 
 def beamed(signal: np.ndarray, settings: SimulatorSettings) -> np.ndarray:
@@ -83,7 +84,7 @@ def beamed(signal: np.ndarray, settings: SimulatorSettings) -> np.ndarray:
     k = fftfreq(len(signal), 1 / len(signal))[:, None]
     response = np.exp(-0.5 * (k * sigma) ** 2)
     response /= np.sqrt(np.mean(response**2, axis=0))
-    return ifft(fft(signal, axis=0) * response, axis=0)
+    return np.asarray(ifft(fft(signal, axis=0) * response, axis=0))
 
 
 def slow_field(settings: SimulatorSettings, rng: np.random.Generator) -> np.ndarray:

@@ -20,12 +20,12 @@ def write_dicom(path: Path | str, pullback: Pullback) -> None:
     The patient is called SYNTHETIC; the same frames give the same file. Raises DataError when it cannot be written.
     """
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     grey = _bytes(pullback.frames)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = ULTRASOUND_MULTI_FRAME
-    meta.MediaStorageSOPInstanceUID = _uid("instance", grey)
+    meta.MediaStorageSOPClassUID = UID(ULTRASOUND_MULTI_FRAME)
+    meta.MediaStorageSOPInstanceUID = UID(_uid("instance", grey))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
@@ -48,7 +48,7 @@ def write_dicom(path: Path | str, pullback: Pullback) -> None:
 
 def _bytes(frames: np.ndarray) -> np.ndarray:
     low, high = float(frames.min()), float(frames.max())
-    if 0 <= low and high <= 1:
+    if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     return np.rint((frames - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
 

@@ -46,9 +46,7 @@ def simulate(
     envelopes = _envelopes(scenes, settings, rng, spacing_mm)
     grey = displayed(envelopes, settings)
     size = settings.pixels
-    frames = np.stack(
-        [to_cartesian(g, depth_step_mm(settings), (size, size), settings.pixel_size_mm) for g in grey]
-    )
+    frames = np.stack([to_cartesian(g, depth_step_mm(settings), (size, size), settings.pixel_size_mm) for g in grey])
     pullback = Pullback(np.clip(frames, 0, 1), settings.pixel_size_mm, spacing_mm, middle((size, size)))
     borders = [scene.borders() for scene in scenes]
     return SyntheticPullback(pullback, [b[0] for b in borders], [b[1] for b in borders], scenes)

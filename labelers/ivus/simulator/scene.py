@@ -1,10 +1,10 @@
 """One moment of a recording: the section, where the catheter lies in it, what disturbs the view; and its tissues."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from dataeff_al.vessel.polar import PolarSection, at_angle
+from dataeff_al.vessel.polar import Inclusion, PolarSection, at_angle
 from labelers.ivus.polar import contour_mm
 from labelers.ivus.simulator.vessels import DrawnInclusion
 
@@ -33,7 +33,6 @@ class Scene:
     warp: np.ndarray
     drawn: tuple[DrawnInclusion, ...] = ()
     branch: Branch | None = None
-    streaks: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
 
     @property
     def beams(self) -> np.ndarray:
@@ -51,7 +50,8 @@ class Scene:
         found[depth < wall + self.section.adventitia_mm] = TISSUES.index("adventitia")
         found[depth < wall] = TISSUES.index("media")
         found[depth < wall - np.minimum(MEDIA_MM, 0.4 * wall)] = TISSUES.index("wall")
-        for inclusion in (*self.section.inclusions, *self.drawn):
+        inclusions: tuple[Inclusion | DrawnInclusion, ...] = (*self.section.inclusions, *self.drawn)
+        for inclusion in inclusions:
             within = inclusion.covers(phi, depth, wall) & (depth > 0) & (depth < wall)
             found[within] = TISSUES.index(inclusion.tissue)
         found[depth < 0] = TISSUES.index("lumen")

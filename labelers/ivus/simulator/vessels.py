@@ -8,7 +8,13 @@ import numpy as np
 from dataeff_al.vessel.contours import Contour, clean_points
 from dataeff_al.vessel.ivus_contours import Frame
 from dataeff_al.vessel.polar import ANGLES, Inclusion, PolarSection, angles, at_angle
-from dataeff_al.vessel.random_sections import ADVENTITIA_MM, CALCIUM_ARCS, FIBROUS_PLAQUES, LIPID_CORES
+from dataeff_al.vessel.random_sections import (
+    ADVENTITIA_MM,
+    CALCIUM_ARCS,
+    FIBROUS_PLAQUES,
+    LIPID_CORES,
+    InclusionKind,
+)
 from dataeff_al.vessel.shape_model import polar_frame
 
 KEY_MM = 4.0
@@ -17,7 +23,7 @@ KEY_MM = 4.0
 
 @dataclass(frozen=True)
 class DrawnInclusion:
-    """A region drawn by hand: depths ``(ANGLES,)`` mm below the lumen from ``inner`` to ``outer``, empty where equal."""
+    """A region drawn by hand: depths ``(ANGLES,)`` mm below the lumen, ``inner`` to ``outer``; empty where equal."""
 
     tissue: str
     inner: np.ndarray
@@ -90,16 +96,16 @@ class _Plaque:
         return Inclusion(self.tissue, self.angle, width, self.cap_mm, thickness / 2, self.power)
 
 
-def _plaque(kind: object, length_mm: float, rng: np.random.Generator) -> _Plaque:
+def _plaque(kind: InclusionKind, length_mm: float, rng: np.random.Generator) -> _Plaque:
     return _Plaque(
-        tissue=kind.tissue,  # type: ignore[attr-defined]
-        power=kind.power,  # type: ignore[attr-defined]
+        tissue=kind.tissue,
+        power=kind.power,
         middle_mm=rng.uniform(0, length_mm),
         half_length_mm=rng.uniform(1.0, 5.0),
         angle=rng.uniform(0, 2 * np.pi),
-        half_width=rng.uniform(*kind.half_width),  # type: ignore[attr-defined]
-        cap_mm=rng.uniform(*kind.cap),  # type: ignore[attr-defined]
-        thickness_mm=rng.uniform(*kind.thickness),  # type: ignore[attr-defined]
+        half_width=rng.uniform(*kind.half_width),
+        cap_mm=rng.uniform(*kind.cap),
+        thickness_mm=rng.uniform(*kind.thickness),
     )
 
 

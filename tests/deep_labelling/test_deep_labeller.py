@@ -1,0 +1,168 @@
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from dataeff_al.errors import DataError
+from dataeff_al.samples.pools.shapes import drawn_shapes
+from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
+from labelers.deep_labelling.annotated import annotated_set
+from labelers.deep_labelling.confidence import calibrated, dice_at, risk_coverage
+from labelers.deep_labelling.dynamics import velocity
+from labelers.deep_labelling.pairs import drawn_places, form_for, in_image, in_patch, read_patches
+from labelers.deep_labelling.policies import Starts, make_policy
+from labelers.deep_labelling.settings import POLICIES
+from labelers.deep_labelling.training import folds
+
+TINY = DeepLabellingSettings(steps=45, detector_steps=60, members=2, batch=8)
+MANY, HELD = 10, 12
+
+
+def shapes(count, seed):
+    return drawn_shapes(count, 64, np.random.default_rng(seed))
+
+
+@cache
+def model(policy="hybrid"):
+    images, masks = shapes(MANY, 0)
+    settings = dataclasses.replace(TINY, policy=policy, members=2 if policy == "hybrid" else 1)
+    return DeepLabeller.train(images, masks, settings, rng=np.random.default_rng(0))
+
+
+def overlap(one, other):
+    return 2 * (one & other).sum((1, 2)) / (one.sum((1, 2)) + other.sum((1, 2)))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_learns_to_walk_the_boundary_from_a_few_images(policy):
+    images, masks = shapes(HELD, 1)
+    found = model(policy).segment(images)
+    assert found.masks.shape == masks.shape
+    assert found.masks.dtype == bool
+    assert found.converged.mean() > 0.8
+    assert np.median(overlap(found.masks, masks)) > 0.8
+
+
+def test_contours_are_sub_pixel_and_belong_to_their_masks():
+    found = model().segment(shapes(HELD, 1)[0])
+    for contour, mask, converged in zip(found.contours, found.masks, found.converged, strict=True):
+        assert contour.shape[1] == 2
+        assert (len(contour) > 0) == converged == mask.any()
+        assert not converged or not np.allclose(contour, contour.round())
+
+
+def test_without_anything_to_find_there_is_no_mask_and_no_confidence():
+    found = model().segment(np.full((2, 64, 64), 0.5, np.float32))
+    for row in np.flatnonzero(~found.converged):
+        assert found.confidence[row] == 0
+        assert found.reasons[row]
+        assert not found.masks[row].any()
+    surest = model().segment(shapes(HELD, 1)[0]).confidence.mean()
+    assert found.confidence.max() < surest
+
+
+def test_training_twice_from_the_same_numbers_gives_the_same_answers():
+    images, masks = shapes(6, 0)
+    short = dataclasses.replace(TINY, steps=3, detector_steps=3)
+    seen = shapes(3, 1)[0]
+    answers = []
+    for _ in range(2):
+        trained = DeepLabeller.train(images, masks, short, rng=np.random.default_rng(0))
+        answers.append(trained.segment(seen).masks)
+        torch.rand(7)
+    assert np.array_equal(*answers)
+
+
+def test_a_saved_model_answers_as_before(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model().save(path)
+    seen = shapes(3, 1)[0]
+    loaded = DeepLabeller.load(path)
+    assert loaded.settings == TINY
+    assert np.array_equal(loaded.segment(seen).masks, model().segment(seen).masks)
+    assert np.array_equal(loaded.segment(seen).confidence, model().segment(seen).confidence)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"not a model")
+    with pytest.raises(DataError, match="whole safetensors file"):
+        DeepLabeller.load(path)
+    with pytest.raises(DataError, match="whole safetensors file"):
+        DeepLabeller.load(tmp_path / "missing.safetensors")
+
+
+def test_images_of_another_size_and_no_images_are_answered():
+    images = np.pad(shapes(2, 1)[0], ((0, 0), (0, 24), (8, 0)), mode="edge")
+    assert model().segment(images).masks.shape == (2, 88, 72)
+    assert model().segment(images[:0]).masks.shape == (0, 88, 72)
+
+
+def test_given_starts_are_used():
+    images, masks = shapes(4, 1)
+    known = annotated_set(images, masks)
+    traced = model().traced(images, Starts(known.centres, known.radii))
+    assert np.median(overlap(np.stack([one.mask for one in traced]), masks)) > 0.8
+
+
+def test_what_training_left_out_and_held_back_is_reported():
+    images, masks = shapes(8, 2)
+    masks[3] = False
+    trained = DeepLabeller.train(
+        images, masks, dataclasses.replace(TINY, steps=3, detector_steps=3), rng=np.random.default_rng(0)
+    )
+    assert [left.row for left in trained.report.left_out] == [3]
+    assert sorted(trained.report.held_back_dice) == [0, 1, 2, 4, 5, 6, 7]
+    assert len(trained.report.losses["member 1"]) == 3
+
+
+def test_groups_are_never_split_between_folds():
+    groups = np.repeat(np.arange(7), 3)
+    found = folds(21, 3, groups, np.random.default_rng(0))
+    assert all(len(set(found[groups == group])) == 1 for group in range(7))
+    assert set(found) == {0, 1, 2}
+
+
+def test_pairs_carry_the_displacement_of_the_true_field_in_the_patchs_frame():
+    known = annotated_set(*shapes(3, 0))
+    places = drawn_places(known, 500, 5.0, 180.0, torch.Generator().manual_seed(0))
+    truth = velocity(places.distance, places.gradient, 5.0)
+    assert torch.allclose(in_image(in_patch(truth, places.headings), places.headings), truth, atol=1e-5)
+    assert places.headings.norm(dim=-1).numpy() == pytest.approx(np.ones(500), abs=1e-2)
+    assert places.distance.abs().median() > 1
+    patches = read_patches(known, places, form_for(10.0), torch.Generator().manual_seed(0))
+    assert patches.shape == (500, 32, 32)
+    assert bool(torch.isfinite(patches).all())
+
+
+def test_a_mirrored_agent_sees_and_moves_mirrored():
+    policy = make_policy(dataclasses.replace(TINY, policy="published"), {"radius_px": 10.0})
+    stack = torch.from_numpy(shapes(1, 0)[0])
+    where, way = torch.tensor([[31.5, 31.5]]), torch.tensor([[1.0, 0.0]])
+    policy.networks.eval()
+    rows = torch.zeros(1, dtype=torch.long)
+    forward = _guide(policy, stack, rows, False).velocity(where, way)
+    mirrored = _guide(policy, stack.flip(1), rows, True).velocity(where, way)
+    assert mirrored[0].numpy() == pytest.approx((forward[0] * torch.tensor([1.0, -1.0])).detach().numpy(), abs=1e-4)
+
+
+def _guide(policy, stack, rows, other):
+    from labelers.deep_labelling.patch_policies import PatchGuide
+
+    return PatchGuide(policy, stack, rows, torch.tensor([other]))
+
+
+def test_calibrated_confidence_is_the_mean_dice_and_ranks():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0.4, 0.99, 80)
+    features = np.column_stack([truth + rng.normal(0, 0.05, 80), rng.uniform(0, 1, (80, 5))])
+    fitted = calibrated(features, truth)
+    sure = fitted.confidence(features)
+    assert sure.mean() == pytest.approx(truth.mean(), abs=0.01)
+    assert np.corrcoef(sure, truth)[0, 1] > 0.9
+    coverage, means = risk_coverage(sure, truth)
+    assert coverage[-1] == 1
+    assert means[-1] == pytest.approx(truth.mean())
+    assert dice_at(sure, truth, 0.5) > truth.mean() + 0.05
