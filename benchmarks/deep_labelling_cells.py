@@ -81,7 +81,7 @@ def _peer(crop: bool) -> Callable[..., Answer]:
         network = fitted(usable, frame, shift, crop, spent, seed_for(seed, "peer", k) % 2**31)
         trained = time.process_time() - began
         masks = answered(network, frame, test.images, ours.detector if crop else None)
-        found = masks.any(axis=(1, 2))
+        found = np.any(masks, axis=(1, 2)).reshape(-1)
         return masks, found.astype(np.float32), found, trained
 
     return run

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from benchmarks.deep_labelling_data import slices, training
@@ -50,7 +51,7 @@ def speed(quick: bool) -> Json:
     }
 
 
-def _first(k: int) -> tuple:
+def _first(k: int) -> tuple[np.ndarray, np.ndarray]:
     known = training(k, 0)
     return known.images, known.masks
 

@@ -19,7 +19,7 @@ SHIFT_PX = 6.0
 
 def made_network() -> nn.Module:
     """A residual U-Net of four levels."""
-    from monai.networks.nets import UNet
+    from monai.networks.nets.unet import UNet
 
     return UNet(
         spatial_dims=2, in_channels=1, out_channels=1, channels=WIDTHS, strides=(2, 2, 2), num_res_units=2, norm="batch"
