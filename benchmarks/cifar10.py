@@ -77,7 +77,7 @@ PUBLISHED = Group(
     "published",
     {
         "initial": RANDOM_START,
-        "generator": {"kind": "alpha_gan"},
+        "generator": {"kind": "alpha_gan", "steps": 2000},
         "trainer": PLAIN,
         "sampler": PUBLISHED_WALK,
         "budget": {"unit": "label", "total": 800, "per_round": 50, "growth": 1.0},

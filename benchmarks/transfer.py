@@ -2,7 +2,8 @@
 
 2 mm, coronal slices with two neighbours on both sides (2.5-D), U-Net 24/48/96/96, 1,200 steps of 8 slices at full
 annotations for every arm and 600 at partial ones before; two folds of one younger and one older brain held out, six to
-learn from. An arm at k fully annotated brains takes the same k in all arms; ``no_atlas``: without the atlas prior.
+learn from. ``pseudo`` takes the steps at full annotations twice. An arm at k fully annotated brains takes the same k in
+all arms; ``no_atlas``: without the atlas prior.
 """
 
 import time

@@ -73,12 +73,13 @@ class AttemptGrant(Record):
 
 
 class LabelRecord(Record):
-    """A label by reference, with what it cost and how long it took [s]."""
+    """A label by reference, with what it cost and how long it took [s]; ``picture``: a PNG of how it came about."""
 
     label: str
     cost: int
     work_s: float = 0.0
     cpu_s: float = 0.0
+    picture: str | None = None
 
 
 class InheritedLabel(Record):
@@ -214,7 +215,7 @@ class ExtraFailed(Record):
 
 
 class AttemptFailed(Record):
-    """An attempt ended without a label."""
+    """An attempt ended without a label; ``picture``: a PNG of why."""
 
     kind: Literal["attempt_failed"] = "attempt_failed"
     attempt: str
@@ -222,6 +223,7 @@ class AttemptFailed(Record):
     failure: FailureKind
     reason: str
     cost: int = 0
+    picture: str | None = None
 
 
 class AttemptExpired(Record):

@@ -81,7 +81,7 @@ def _assembled(
 
 
 def _hardest(found: Findings, comparison: Comparison) -> Saving | None:
-    """The saving against the other that leaves least; an other that never got there leaves more than any that did."""
+    """The saving against the other that leaves least, a bound counting as the number that it states."""
     savings = [found.saved(comparison.method, other, comparison.target) for other in comparison.others]
     known = [saving for saving in savings if saving is not None]
     return min(known, key=_rank) if known else None

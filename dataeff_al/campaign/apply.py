@@ -175,6 +175,7 @@ def _answered(query: QueryState, label: ev.LabelRecord, cost: int) -> QueryState
         cost=cost,
         work_s=label.work_s,
         cpu_s=label.cpu_s,
+        picture=label.picture,
     )
 
 
@@ -204,7 +205,7 @@ def _back_to_queue(state: State, query: QueryState, reason: str) -> State:
 
 
 def _attempt_failed(state: State, event: ev.AttemptFailed) -> State:
-    query = state.queries[event.query]
+    query = replace(state.queries[event.query], picture=event.picture)
     within = min(event.cost, query.max_cost)
     state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, event.reason, event.cost)
     state = _book(_back_to_queue(state, query, event.reason), query, wasted=within)

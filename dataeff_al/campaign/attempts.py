@@ -191,12 +191,17 @@ class Attempts:
     def _command(self, attempt: str, done: Done) -> cmd.Command:
         outcome: Any = unpack_outcome(self._blobs.get(done.outcome))
         if isinstance(outcome, LabelFailure):
-            return cmd.Fail(attempt, outcome.kind, outcome.reason, outcome.cost)
+            return cmd.Fail(attempt, outcome.kind, outcome.reason, outcome.cost, done.picture)
         if isinstance(outcome, Deferred):
             reason = f"deferred at confidence {outcome.confidence:.3g} {outcome.reason}".strip()
-            return cmd.Fail(attempt, "refused", reason, outcome.draft.cost)
-        times = done.times
-        record = LabelRecord(label=done.outcome, cost=outcome.cost, work_s=times.work_s, cpu_s=times.cpu_s)
+            return cmd.Fail(attempt, "refused", reason, outcome.draft.cost, done.picture)
+        record = LabelRecord(
+            label=done.outcome,
+            cost=outcome.cost,
+            work_s=done.times.work_s,
+            cpu_s=done.times.cpu_s,
+            picture=done.picture,
+        )
         return cmd.Tell(attempt, record)
 
 

@@ -45,12 +45,13 @@ class Tell:
 
 @dataclass(frozen=True)
 class Fail:
-    """An attempt ended without a label."""
+    """An attempt ended without a label; ``picture``: the ref of a PNG of why."""
 
     attempt: str
     failure: FailureKind
     reason: str
     cost: int = 0
+    picture: str | None = None
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,8 @@ def _fail(state: State, command: cmd.Fail, _: float) -> Events:
     body = {"attempt": attempt.id, "query": query.id, "failure": command.failure, "reason": command.reason}
     if holds and query.id in state.live:
         give_up = command.failure == "refused" or attempt.number >= MAX_ATTEMPTS
-        return _after_failure(state, ev.AttemptFailed(**body, cost=command.cost), query, command.reason, give_up)
+        failed = ev.AttemptFailed(**body, cost=command.cost, picture=command.picture)
+        return _after_failure(state, failed, query, command.reason, give_up)
     unpaid = _unpaid(attempt, command.cost)
     if unpaid:
         return [ev.ExtraFailed(**body, cost=unpaid)]

@@ -12,6 +12,7 @@ from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.digests import Ref
 from dataeff_al.labeling.external import ExternalHost
+from dataeff_al.labeling.picturing import MOST_EACH
 from dataeff_al.labeling.spool import MemorySpool, Spool
 from dataeff_al.labeling.spooled import Spooled
 from dataeff_al.labeling.types import LabelerHost
@@ -130,6 +131,7 @@ class InlineHosts:
         self._make_parts, self._make_spool = make_parts, make_spool
         self._worker = InlineHost(make_worker)
         self._newest: tuple[str, Parts] | None = None
+        self._pictures = MOST_EACH
 
     def obstacle(self) -> str:
         """This process is always there."""
@@ -153,7 +155,9 @@ class InlineHosts:
             return ExternalHost(labeler.info)
         spool = MemorySpool() if labeler.info.effect == "pure" else self._make_spool()
         timeout_s, batch = (runtime.timeout_s, runtime.batch) if runtime else (None, None)
-        return Spooled(labeler, self.blobs, spool, timeout_s=timeout_s, batch=batch, on_done=on_done)
+        # The report shows the campaign's own labels: its twins, which start later, need no pictures.
+        pictures, self._pictures = self._pictures, 0
+        return Spooled(labeler, self.blobs, spool, timeout_s=timeout_s, batch=batch, pictures=pictures, on_done=on_done)
 
     def release(self, campaign: str) -> None:
         """Nothing is made for one campaign alone."""

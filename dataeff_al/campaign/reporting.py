@@ -9,6 +9,7 @@ import numpy as np
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.label_notes import label_notes
+from dataeff_al.campaign.label_pictures import label_pictures
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.showing import staged, structures
 from dataeff_al.campaign.spec import CampaignSpec
@@ -51,6 +52,7 @@ def run_report(spec: CampaignSpec, members: Sequence[Member], blobs: Blobs) -> R
         best=best,
         worst=worst,
         structures=structures(target),
+        answers=label_pictures(_asked(state), _given_up(state), blobs),
         failures=[_failure(query) for query in _given_up(state)],
         notes=[*_notes(state), *_label_notes(state, blobs)],
         versions=versions(),
@@ -101,7 +103,12 @@ def _notes(state: State) -> list[str]:
 
 
 def _label_notes(state: State, blobs: Blobs) -> list[str]:
-    return label_notes(state.labelled("validation", "test", "initial", "acquire", "reference"), blobs)
+    return label_notes(_asked(state), blobs)
+
+
+def _asked(state: State) -> Sequence[QueryState]:
+    """Everything that has a label, whatever it was asked for."""
+    return state.labelled("validation", "test", "initial", "acquire", "reference")
 
 
 def _latent_map(state: State, blobs: Blobs, target: TargetSpec) -> LatentMap | None:

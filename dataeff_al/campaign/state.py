@@ -73,6 +73,7 @@ class QueryState:
     work_s: float = 0.0
     cpu_s: float = 0.0
     reason: str = ""
+    picture: str | None = None
 
     @property
     def account(self) -> AccountName:

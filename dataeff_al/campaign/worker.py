@@ -21,6 +21,7 @@ from dataeff_al.campaign.training import assembled, trained, trained_member
 from dataeff_al.campaign.views import Desk
 from dataeff_al.digests import Ref, canonical_json, digest_json
 from dataeff_al.errors import DataError
+from dataeff_al.events import account_of
 from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
 from dataeff_al.learners.predicting import ROWS, predictions
@@ -205,8 +206,9 @@ class Worker:
     ) -> list[dict[str, Any]]:
         """What is asked about each sample, and how it was found."""
         contents, seed = [content_digest(sample) for sample in samples], task["spec"]["seed"]
+        measures = self._measures(task)
         requests = [
-            pack_request(Request("", sample, seed=seed_for(seed, "label", content)))
+            pack_request(Request("", sample, seed=seed_for(seed, "label", content), measures=measures))
             for sample, content in zip(samples, contents, strict=True)
         ]
         rows = zip(samples, contents, put_all(self._blobs, requests), proposals, strict=True)
@@ -220,6 +222,11 @@ class Worker:
             }
             for sample, content, request, proposal in rows
         ]
+
+    def _measures(self, task: Task) -> bool:
+        """Whether the labeler is told that these labels only measure: one that answers all alike need not know."""
+        told = "measuring" in self._desk.parts(task).spec.labeler.offers
+        return told and account_of(task.get("purpose", "initial")) == "evaluation"
 
     def _provenance(self, task: Task, proposal: Proposal) -> Ref | None:
         arrays = {"latent": proposal.latent, "path": proposal.path}

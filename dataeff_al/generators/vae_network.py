@@ -6,9 +6,10 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from dataeff_al.learners.layout import convert, laid_out
+from dataeff_al.learners.precision import Conv3d, ConvTranspose3d
 
-_CONV = {2: nn.Conv2d, 3: nn.Conv3d}
-_UP = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_CONV = {2: nn.Conv2d, 3: Conv3d}
+_UP = {2: nn.ConvTranspose2d, 3: ConvTranspose3d}
 _NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _SMALLEST = 4
 _MOST_STAGES = 4

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from dataeff_al.errors import CapabilityError, LabelingError
 from dataeff_al.labeling.answered_samples import AnsweredSamples
 from dataeff_al.labeling.asking import Raised, tried
+from dataeff_al.labeling.picturing import drawn, draws
 from dataeff_al.labeling.spec import EscalateParams, PipelineParams
 from dataeff_al.labeling.types import (
     Deferred,
@@ -132,7 +134,8 @@ class Escalate:
     """The first labeler that is sure enough answers; the last one's answer is taken as it is.
 
     A label without a stated confidence counts as sure. A refused request goes on like an unsure one; an
-    infrastructure failure does not, for it says nothing about the sample.
+    infrastructure failure does not, for it says nothing about the sample. What measures goes to the last step at once:
+    the errors of the others must not count as truth.
     """
 
     def __init__(self, steps: Sequence[Labeler], accept: float) -> None:
@@ -146,7 +149,7 @@ class Escalate:
         paid = [0] * len(batch)
         for number, step in enumerate(self._steps):
             last = number == len(self._steps) - 1
-            places = list(waiting)
+            places = [place for place in waiting if last or not batch[place].measures]
             asked = [_step_request(batch[place], number, waiting[place]) for place in places]
             for place, outcome in zip(places, _asked(step, asked), strict=True):
                 settled = _settled(outcome, self._accept, last)
@@ -157,6 +160,21 @@ class Escalate:
                 paid[place] += _cost(outcome)
                 waiting[place] = outcome.draft if isinstance(outcome, Deferred) else _unsure(outcome) or draft
         return [outcomes[place] for place in range(len(batch))]
+
+    def illustrate(self, request: Request, outcome: Outcome, path: Path) -> bool:
+        """Draw what the first step that draws made of it, whether it answered or passed it on.
+
+        A step that passed it on is asked again, which only a pure one may be.
+        """
+        answered_by = outcome.notes.get("answered_by") if isinstance(outcome, Label) else None
+        last = max((n for n, step in enumerate(self._steps) if step.info.name == answered_by), default=None)
+        for number, step in enumerate(self._steps):
+            if number == last:
+                return drawn(step, _step_request(request, number, None), outcome, path)
+            if step.info.effect == "pure" and draws(step, outcome):
+                asked = _step_request(request, number, None)
+                return drawn(step, asked, _asked(step, [asked])[0], path)
+        return False
 
 
 def _settled(outcome: Outcome, accept: float, last: bool) -> Outcome | None:

@@ -83,6 +83,8 @@ def pack_request(request: Request) -> bytes:
         "seed": request.seed,
         "draft": None,
     }
+    if request.measures:
+        meta["measures"] = True
     if request.draft is not None:
         fields |= _label_fields(request.draft)
         meta["draft"] = _label_meta(request.draft)
@@ -94,7 +96,8 @@ def unpack_request(content: bytes, key: str) -> Request:
     fields, meta = unpack(content)
     with _stated("request"):
         draft = None if meta["draft"] is None else _label(fields, meta["draft"])
-        return Request(key, _sample(fields, meta), meta["fidelity"], meta["seed"], draft)
+        measures = bool(meta.get("measures", False))
+        return Request(key, _sample(fields, meta), meta["fidelity"], meta["seed"], draft, measures)
 
 
 def pack_outcome(outcome: Outcome) -> bytes:

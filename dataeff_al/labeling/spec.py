@@ -102,6 +102,17 @@ def _steps_offer(params: Any) -> frozenset[str]:
     return frozenset.intersection(*(step.offers for step in params.steps))
 
 
+def _escalate_offers(params: Any) -> frozenset[str]:
+    """Beside what all steps can take on, to have what measures answered by the last one."""
+    return _steps_offer(params) | {"measuring"}
+
+
+def _pipeline_offers(params: Any) -> frozenset[str]:
+    """A step that answers what measures otherwise must be told of it, wherever it stands."""
+    told = any("measuring" in step.offers for step in params.steps)
+    return _steps_offer(params) | ({"measuring"} if told else frozenset())
+
+
 def _steps_need(params: Any) -> frozenset[str]:
     return frozenset().union(*(step.needs for step in params.steps))
 
@@ -116,7 +127,7 @@ PIPELINE = LabelerPlugin(
     summary="Labelers one after the other, each starting from the draft of the one before.",
     params=PipelineParams,
     build="dataeff_al.labeling.combinators:build_pipeline",
-    offers=_steps_offer,
+    offers=_pipeline_offers,
     needs=_steps_need,
     seconds=_steps_seconds,
     max_cost=_steps_max_cost,
@@ -128,7 +139,7 @@ ESCALATE = LabelerPlugin(
     summary="Cheap labelers first; what they are unsure of goes on to the next, dearer one.",
     params=EscalateParams,
     build="dataeff_al.labeling.combinators:build_escalate",
-    offers=_steps_offer,
+    offers=_escalate_offers,
     needs=_steps_need,
     seconds=_steps_seconds,
     max_cost=_steps_max_cost,

@@ -56,7 +56,7 @@ class FileSpool:
 
     def mark_done(self, attempt: str, done: Done) -> None:
         """Remember durably what the labeler answered."""
-        self._write(attempt, "done", json.dumps([done.outcome, *astuple(done.times)]))
+        self._write(attempt, "done", json.dumps([done.outcome, *astuple(done.times), done.picture]))
 
     def was_started(self, attempt: str) -> bool:
         """Whether the labeler may have been called."""
@@ -68,10 +68,10 @@ class FileSpool:
         if not path.exists():
             return None
         try:
-            ref, queued_s, work_s, cpu_s = json.loads(path.read_text(encoding="ascii"))
+            ref, queued_s, work_s, cpu_s, *more = json.loads(path.read_text(encoding="ascii"))
         except (ValueError, TypeError) as error:
             raise CorruptError(f"the labeler's outcome in {path.name} must be readable, but got {error}.") from error
-        return Done(Ref(ref), Times(queued_s, work_s, cpu_s))
+        return Done(Ref(ref), Times(queued_s, work_s, cpu_s), Ref(more[0]) if more and more[0] else None)
 
     def kept(self) -> Sequence[str]:
         """Attempts that have not been forgotten."""

@@ -12,6 +12,7 @@ from dataeff_al.errors import DataError, RecordError
 from dataeff_al.failpoints import reached
 from dataeff_al.labeling.asking import Raised, asked_again, tried
 from dataeff_al.labeling.packing import pack_outcome, unpack_request
+from dataeff_al.labeling.picturing import MOST_EACH, Illustrator
 from dataeff_al.labeling.spool import Spool
 from dataeff_al.labeling.types import (
     Deferred,
@@ -21,12 +22,14 @@ from dataeff_al.labeling.types import (
     LabelFailure,
     Outcome,
     Progress,
+    Request,
     Running,
     Times,
     Unknown,
 )
 
 MAX_CALLS = 3
+DRAWING_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,12 @@ class _Job:
 
 @dataclass
 class _Work:
-    """One batch at the labeler; ``abandoned`` when it outlasted its time and was answered for."""
+    """One batch at the labeler; ``answered`` when it is back from it, ``abandoned`` when it outlasted its time and was
+    answered for."""
 
     jobs: Sequence[_Job]
     began: float
+    answered: bool = False
     abandoned: bool = False
 
 
@@ -60,6 +65,9 @@ class Spooled:
     repeated. After a batch that outlasted its time a new thread goes on; the old one's late answers are still reported.
     ``abandoned`` counts such batches.
 
+    A few outcomes are drawn for the report where the labeler draws: after all outcomes of their batch are in the spool,
+    and for at most ``DRAWING_S`` each, while their attempts count as running.
+
     Args:
         labeler: the plugin.
         blobs: where requests come from and outcomes go.
@@ -67,6 +75,7 @@ class Spooled:
         timeout_s: longest time for one request [s].
         batch: requests per call, None: as the labeler prefers.
         capacity: how many attempts it takes at once.
+        pictures: how many outcomes of each kind are drawn.
         on_done: told of every finished attempt, from the worker's thread.
     """
 
@@ -79,6 +88,7 @@ class Spooled:
         timeout_s: float | None = None,
         batch: int | None = None,
         capacity: int = 64,
+        pictures: int = MOST_EACH,
         on_done: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._labeler, self._blobs, self._spool, self._on_done = labeler, blobs, spool, on_done
@@ -88,6 +98,8 @@ class Spooled:
         self._queue: deque[_Job] = deque()
         self._known: set[str] = set()
         self._lost: dict[str, str] = {}
+        self._illustrator = Illustrator(labeler, blobs, pictures)
+        self._drawing: dict[str, float] = {}
         self._work: _Work | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
@@ -129,6 +141,7 @@ class Spooled:
         if self._broken is not None:
             raise RecordError(f"a labeler's answers must be kept, but got {self._broken}") from self._broken
         self._end_overlong_work()
+        self._end_overlong_drawing()
         return {attempt: self._progress(attempt) for attempt in attempts}
 
     def kept(self) -> Sequence[str]:
@@ -154,7 +167,7 @@ class Spooled:
     def _progress(self, attempt: str) -> Progress:
         with self._lock:
             done = self._spool.outcome(attempt)
-            if done is not None:
+            if done is not None and attempt not in self._drawing:
                 return done
             if attempt in self._known:
                 return Running()
@@ -219,6 +232,7 @@ class Spooled:
     def _answer(self, work: _Work) -> None:
         cpu = time.thread_time()
         found: Sequence[Outcome | Raised]
+        requests: list[Request] = []
         try:
             requests = [unpack_request(self._blobs.get(job.request), job.attempt) for job in work.jobs]
             for job in work.jobs:
@@ -231,12 +245,54 @@ class Spooled:
             reached("label.after")
         share = len(work.jobs)
         work_s, cpu_s = (time.monotonic() - work.began) / share, (time.thread_time() - cpu) / share
+        shown = self._shown(work, requests, found)
         for job, item in zip(work.jobs, found, strict=True):
             times = Times(work.began - job.queued_at, work_s, cpu_s)
             if not isinstance(item, Raised):
                 self._finish(job.attempt, item, times)
             elif not work.abandoned:
                 self._raised(job, item.reason, times)
+        for request, outcome in shown:
+            self._draw(request, outcome)
+
+    def _shown(
+        self, work: _Work, requests: Sequence[Request], found: Sequence[Outcome | Raised]
+    ) -> list[tuple[Request, Outcome]]:
+        """What of a batch is to be drawn; its attempts count as running until that is done."""
+        both = zip(requests, found, strict=False)
+        pairs = [(request, item) for request, item in both if not isinstance(item, Raised)]
+        with self._lock:
+            if work.abandoned:
+                return []
+            work.answered = True
+            shown = [(request, item) for request, item in pairs if self._illustrator.wants(request, item)]
+            until = time.monotonic() + DRAWING_S * len(shown)
+            self._drawing.update({request.key: until for request, _ in shown})
+        return shown
+
+    def _draw(self, request: Request, outcome: Outcome) -> None:
+        """Add a picture to an outcome that is in the spool, unless nobody waits for it any more."""
+        with self._lock:
+            if request.key not in self._drawing:
+                return
+        picture = self._illustrator.picture(request, outcome)
+        with self._lock:
+            waited = self._drawing.pop(request.key, None) is not None
+            done = self._spool.outcome(request.key)
+            if waited and done is not None and picture is not None:
+                self._spool.mark_done(request.key, replace(done, picture=picture))
+        if waited:
+            self._on_done(request.key)
+
+    def _end_overlong_drawing(self) -> None:
+        with self._lock:
+            late = [attempt for attempt, until in self._drawing.items() if time.monotonic() > until]
+            for attempt in late:
+                del self._drawing[attempt]
+            if late:
+                self._start_thread()
+        for attempt in late:
+            self._on_done(attempt)
 
     def _raised(self, job: _Job, reason: str, times: Times) -> None:
         if self.info.effect == "blind":
@@ -261,7 +317,9 @@ class Spooled:
                 return
             self._lost.pop(attempt, None)
             self._keep(attempt, outcome, times)
-        self._on_done(attempt)
+            drawing = attempt in self._drawing
+        if not drawing:
+            self._on_done(attempt)
 
     def _lose(self, attempt: str, reason: str) -> None:
         with self._lock:
@@ -272,7 +330,7 @@ class Spooled:
     def _end_overlong_work(self) -> None:
         with self._lock:
             work = self._work
-            if work is None or work.abandoned or self._thread is None:
+            if work is None or work.abandoned or work.answered or self._thread is None:
                 return
             if time.monotonic() - work.began < self._timeout_s * len(work.jobs):
                 return

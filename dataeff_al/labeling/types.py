@@ -68,13 +68,18 @@ Outcome = Label | LabelFailure | Deferred
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a labeler. ``key`` is unique per attempt and stable over restarts; ``seed`` is for its use."""
+    """One question to a labeler. ``key`` is unique per attempt and stable over restarts; ``seed`` is for its use.
+
+    ``measures``: the answer is what models are measured by, so that it must come from whoever is trusted most. Only
+    labelers that offer ``measuring`` are told.
+    """
 
     key: str
     sample: Sample
     fidelity: str = ""
     seed: int = 0
     draft: Label | None = None
+    measures: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,14 @@ class PlotsFailures(Labeler, Protocol):
         """Draw a sample that has no label, with the reason, as PNG."""
 
 
+@runtime_checkable
+class Illustrates(Labeler, Protocol):
+    """A labeler that chooses what a picture of an answer shows, or that there is none."""
+
+    def illustrate(self, request: Request, outcome: Outcome, path: Path) -> bool:
+        """Draw how an outcome came about as PNG; False when there is nothing to show."""
+
+
 @dataclass(frozen=True)
 class Running:
     """The host is at work on the attempt, or has it in its queue."""
@@ -151,10 +164,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Done:
-    """The attempt has an outcome, kept in the blob ``outcome`` until it is acknowledged; and how long it took."""
+    """The attempt has an outcome, kept in the blob ``outcome`` until it is acknowledged; and how long it took.
+
+    ``picture``: the ref of a PNG of how the labeler came to it; few outcomes have one.
+    """
 
     outcome: Ref
     times: Times = Times()
+    picture: Ref | None = None
 
 
 @dataclass(frozen=True)

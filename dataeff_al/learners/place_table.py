@@ -24,7 +24,7 @@ class Atlas(Protocol):
 
 
 class PlaceTable(nn.Module):
-    """The table ``(classes, g, g, g)`` over the front half of nothing yet: zeros say nothing until it is learnt.
+    """A table ``(classes, g, g, g)`` over the head; its zeros say nothing until it is learnt.
 
     ``symmetric``: left and right share their entries.
     """

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+from torch import Tensor, nn
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -20,3 +21,30 @@ def arithmetic(precision: Precision) -> torch.autocast:
     """
     wanted = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16())
     return torch.autocast("cpu", torch.bfloat16, enabled=wanted)
+
+
+class Conv3d(nn.Conv3d):
+    """A 3-D convolution that is done in float32, whatever the arithmetic around it.
+
+    The bfloat16 gradient of its weights in oneDNN, as PyTorch 2.13 ships it, writes past its buffers for some shapes
+    (24 channels into 8 on a grid 80 wide is one), which ends in a crash far away, or in wrong numbers. 2-D
+    convolutions have a kernel of their own.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolution of ``(n, c, d, h, w)`` or ``(c, d, h, w)``."""
+        if not torch.is_autocast_enabled("cpu"):
+            return super().forward(input)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(input.to(self.weight.dtype))
+
+
+class ConvTranspose3d(nn.ConvTranspose3d):
+    """A transposed 3-D convolution in float32: see :class:`Conv3d`, whose gradient is its own."""
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """The transposed convolution of ``(n, c, d, h, w)`` or ``(c, d, h, w)``."""
+        if not torch.is_autocast_enabled("cpu"):
+            return super().forward(input, output_size)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(input.to(self.weight.dtype), output_size)

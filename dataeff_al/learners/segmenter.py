@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -157,7 +158,7 @@ class Segmenter(GridLearner):
         return torch.tensor([0, *known])[self.source_probabilities(name, x).argmax(1)]
 
     def _of(self, name: str, x: Tensor) -> Tensor:
-        raw = self.shaped(torch.cat([self._branched.branch(name, part) for part in self.seen(x)[0].split(16)]), x)
+        raw = self.shaped(self._over_slices(x, partial(self._branched.branch, name)), x)
         merged = self._with_places(name, raw, self._places(x)).softmax(1)
         return self._task(name).told_apart(merged, self._at_x(x))
 

@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 from dataeff_al.errors import CapabilityError
 from dataeff_al.learners.base import Network, TorchLearner, make_learner, make_task
+from dataeff_al.learners.precision import Conv3d
 from dataeff_al.learners.protocol import LearnerContext
 from dataeff_al.learners.spec import SmallCnnParams
 
-CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+CONV = {2: nn.Conv2d, 3: Conv3d}
 NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _SMALLEST = 4
 _MOST_STAGES = 3

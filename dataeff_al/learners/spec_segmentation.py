@@ -36,8 +36,8 @@ class SegmenterParams(GridParams):
 
 
 class Block(Params):
-    """One block of a ``cascade``: it works at ``1 / coarser`` of the resolution, ``layers`` convolutions ``width`` wide
-    at each of its ``levels``."""
+    """One block of a ``cascade``: it works at ``1 / coarser`` of the resolution, with ``layers`` convolutions ``width``
+    wide; of several ``levels``, each further one has two, twice as wide as those above."""
 
     coarser: Annotated[int, Field(ge=1, le=64)] = 1
     width: Width = 16

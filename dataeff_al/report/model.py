@@ -123,12 +123,22 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class AnswerPicture:
+    """How a labeler came to an answer, drawn by itself: the ``sample``, what came of it in ``words``, PNG bytes."""
+
+    sample: str
+    words: str
+    png: bytes
+
+
+@dataclass(frozen=True)
 class RunReport:
     """One run. ``curves``: the campaign's own first, then its twins. ``outcome``: one sentence.
 
     ``reference``: test metrics of a model trained on the whole labelled pool, or None when none was trained.
     ``savings``: one per twin; ``best`` and ``worst``: test cases, best and worst first. ``structures``: the names of a
-    mask's structures by group, for the figure of each one's overlap; empty where there are few.
+    mask's structures by group, for the figure of each one's overlap; empty where there are few. ``answers``: pictures
+    that the labeler drew of some of its answers.
     """
 
     name: str
@@ -147,6 +157,7 @@ class RunReport:
     best: Sequence[Case] = ()
     worst: Sequence[Case] = ()
     structures: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    answers: Sequence[AnswerPicture] = ()
     failures: Sequence[Failure] = ()
     notes: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

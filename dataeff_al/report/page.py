@@ -14,10 +14,10 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 
 from dataeff_al.report.curves import by_name, labels_needed, mean_points
-from dataeff_al.report.model import PHASES, RunReport
+from dataeff_al.report.model import PHASES, AnswerPicture, RunReport
 from dataeff_al.report.style import number
 
-MOST_FAILURES, MOST_NOTES, LONGEST_TEXT = 50, 50, 500
+MOST_FAILURES, MOST_NOTES, MOST_ANSWERS, LONGEST_TEXT = 50, 50, 9, 500
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def render(report: RunReport, images: Mapping[str, bytes]) -> str:
     return _template().render(
         report=report,
         pictures={name: _picture(name, image) for name, image in images.items()},
+        answers=[_answer(each) for each in report.answers[:MOST_ANSWERS]],
         figures=key_figures(report),
         rows=_rows(report),
         cost_rows=[(name, getattr(report.cost, name), words) for name, words in _COST_WORDS],
@@ -161,8 +162,16 @@ def _saving_card(report: RunReport) -> tuple[str, str, str]:
 
 
 def _picture(name: str, image: bytes) -> Picture:
-    alt, caption = _CAPTIONS[name]
-    return Picture(f"data:image/png;base64,{base64.b64encode(image).decode()}", alt, caption)
+    return Picture(_uri(image), *_CAPTIONS[name])
+
+
+def _answer(answer: AnswerPicture) -> Picture:
+    said = _short(f"{answer.sample}: {answer.words}")
+    return Picture(_uri(answer.png), f"How the labeler came to its answer. {said}", said)
+
+
+def _uri(image: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
 
 
 def _rows(report: RunReport) -> list[CurveRow]:

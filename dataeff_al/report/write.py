@@ -11,7 +11,7 @@ from dataeff_al.report.cases import best_predictions, worst_predictions
 from dataeff_al.report.curves import learning_curves, other_metrics
 from dataeff_al.report.maps import latent_map
 from dataeff_al.report.model import RunReport
-from dataeff_al.report.page import render
+from dataeff_al.report.page import MOST_ANSWERS, render
 from dataeff_al.report.stages import stage_maps
 from dataeff_al.report.structures import structure_boxes
 from dataeff_al.report.style import styled
@@ -51,6 +51,9 @@ def write_report(report: RunReport, folder: Path) -> Path:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         for name in FIGURES:
             _replace(folder / "figures" / f"{name}.png", images.get(name))
+        for number in range(MOST_ANSWERS):
+            given = report.answers[number].png if number < len(report.answers) else None
+            _replace(folder / "figures" / f"label_{number + 1}.png", given)
         _replace(folder / "report.html", page.encode("utf-8", "replace"))
     except OSError as error:
         raise DataeffError(f"the report's folder must be writable, but got {error.strerror!r} in {folder}.") from error

@@ -76,14 +76,20 @@ def blob_refs(event: ev.Event) -> Iterable[str]:
         case ev.Proposed():
             return [ref for query in event.queries for ref in _query_refs(query)]
         case ev.Inherited():
-            return [ref for item in event.labels for ref in (*_query_refs(item.query), item.label.label)]
+            return [ref for item in event.labels for ref in (*_query_refs(item.query), *_label_refs(item.label))]
         case ev.Told() | ev.ExtraTold():
-            return [event.label.label]
+            return _label_refs(event.label)
+        case ev.AttemptFailed():
+            return [event.picture] if event.picture else []
         case ev.Trained():
             return [event.model]
         case ev.Evaluated():
             return [event.cases] if event.cases else []
     return []
+
+
+def _label_refs(label: ev.LabelRecord) -> list[str]:
+    return [label.label, *([label.picture] if label.picture else [])]
 
 
 def _query_refs(query: ev.QueryRecord) -> list[str]:

@@ -41,11 +41,13 @@ def learner_maker(name: str, pool: AnsweredPool, /, priors: Sequence[Prior] = ()
     return new_learner
 
 
-def fitted_generator(name: str, pool: AnsweredPool, seed: int = 0, **params: Any) -> Generator:
-    """A registered generator fitted on the whole pool."""
+def fitted_generator(
+    name: str, pool: AnsweredPool, seed: int = 0, *, ids: Sequence[SampleId] | None = None, **params: Any
+) -> Generator:
+    """A registered generator fitted on the samples ``ids``, None: the whole pool."""
     codec = pool.codec()
     generator: Generator = built("generators", name, GeneratorContext(codec.tensor), **params)
-    generator.fit(pool, pool.ids(), codec, seed)
+    generator.fit(pool, pool.ids() if ids is None else ids, codec, seed)
     return generator
 
 
@@ -58,11 +60,14 @@ def labelled(pool: AnsweredPool, ids: Sequence[SampleId], round: int = 0) -> lis
     ]
 
 
-def latents_of(generator: Generator, pool: AnsweredPool, codec: Codec) -> Latents:
-    """Latent means of all pool samples."""
+def latents_of(
+    generator: Generator, pool: AnsweredPool, codec: Codec, ids: Sequence[SampleId] | None = None
+) -> Latents:
+    """Latent means of the samples ``ids``, None: of the whole pool."""
+    wanted = pool.ids() if ids is None else ids
     with torch.no_grad():
-        z = generator.encode(codec.soften(pool.read(pool.ids())))
-    return Latents(pool.ids(), z.numpy())
+        z = generator.encode(codec.soften(pool.read(wanted)))
+    return Latents(wanted, z.numpy())
 
 
 def toy_view(

@@ -18,12 +18,15 @@ _POOL = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 def reduced(targets: TargetBatch, factor: int, classes: int, how: Reduction) -> TargetBatch:
     """Targets ``(n, [d,] h, w)`` int64 at ``1 / factor`` of the resolution: codes, or shares ``(n, classes, ...)``.
 
-    Sides that ``factor`` does not divide end in a smaller place. A place is valid where any of it is.
+    Sides that ``factor`` does not divide end in a smaller place. A place is valid where what its target was made from
+    is: any of it, or the middle alone where that is what is taken.
     """
-    if factor == 1:
-        return targets
-    valid = None if targets.valid is None else _averaged(targets.valid[:, None].float(), factor)[:, 0] > 0
-    return TargetBatch(REDUCTIONS[how](targets, factor, classes), valid)
+    return targets if factor == 1 else REDUCTIONS[how](targets, factor, classes)
+
+
+def _covered(targets: TargetBatch, factor: int) -> Tensor | None:
+    """Where any of a place is valid."""
+    return None if targets.valid is None else _averaged(targets.valid[:, None].float(), factor)[:, 0] > 0
 
 
 def _averaged(values: Tensor, factor: int) -> Tensor:
@@ -31,7 +34,7 @@ def _averaged(values: Tensor, factor: int) -> Tensor:
     return _POOL[values.dim() - 2](values, kernel, ceil_mode=True, count_include_pad=False)
 
 
-def _soft(targets: TargetBatch, factor: int, classes: int) -> Tensor:
+def _areas(targets: TargetBatch, factor: int, classes: int) -> Tensor:
     """Shares of area; of what is valid, where some is not."""
     whole = shares(targets.y, classes)
     if targets.valid is None:
@@ -40,28 +43,36 @@ def _soft(targets: TargetBatch, factor: int, classes: int) -> Tensor:
     return _averaged(whole * weight, factor) / _averaged(weight, factor).clamp(min=1e-6)
 
 
-def _majority(targets: TargetBatch, factor: int, classes: int) -> Tensor:
-    return _soft(targets, factor, classes).argmax(1)
+def _soft(targets: TargetBatch, factor: int, classes: int) -> TargetBatch:
+    return TargetBatch(_areas(targets, factor, classes), _covered(targets, factor))
 
 
-def _any(targets: TargetBatch, factor: int, classes: int) -> Tensor:
+def _majority(targets: TargetBatch, factor: int, classes: int) -> TargetBatch:
+    return TargetBatch(_areas(targets, factor, classes).argmax(1), _covered(targets, factor))
+
+
+def _any(targets: TargetBatch, factor: int, classes: int) -> TargetBatch:
     """The most frequent structure wherever there is any: nothing small is lost, and everything grows."""
-    area = _soft(targets, factor, classes)
-    structures = area[:, 1:]
-    return torch.where(structures.sum(1) > 0, structures.argmax(1) + 1, 0)
+    structures = _areas(targets, factor, classes)[:, 1:]
+    codes = torch.where(structures.sum(1) > 0, structures.argmax(1) + 1, 0)
+    return TargetBatch(codes, _covered(targets, factor))
 
 
-def _nearest(targets: TargetBatch, factor: int, classes: int) -> Tensor:
+def _nearest(targets: TargetBatch, factor: int, classes: int) -> TargetBatch:
     del classes
-    y = targets.y
-    for axis in range(1, y.dim()):
-        side = y.shape[axis]
+    return TargetBatch(_middle(targets.y, factor), None if targets.valid is None else _middle(targets.valid, factor))
+
+
+def _middle(values: Tensor, factor: int) -> Tensor:
+    for axis in range(1, values.dim()):
+        side = values.shape[axis]
         step = min(factor, side)
-        y = y.index_select(axis, (torch.arange(-(-side // step)) * step + step // 2).clamp(max=side - 1))
-    return y
+        at = (torch.arange(-(-side // step)) * step + step // 2).clamp(max=side - 1)
+        values = values.index_select(axis, at)
+    return values
 
 
-REDUCTIONS: Mapping[str, Callable[[TargetBatch, int, int], Tensor]] = {
+REDUCTIONS: Mapping[str, Callable[[TargetBatch, int, int], TargetBatch]] = {
     "nearest": _nearest,
     "majority": _majority,
     "any": _any,

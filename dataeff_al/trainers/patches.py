@@ -70,24 +70,37 @@ def changed(
 ) -> tuple[Tensor, TargetBatch]:
     """Patches turned, scaled, moved and toned a little, with their targets; places stay where they are.
 
-    ``mirrors``: left and right are exchanged half of the time, places included. Turns lie in the last two axes.
+    ``mirrors``: left and right are exchanged half of the time, places included; they lie along the axis on which the
+    first place changes, or along the last one where ``x`` tells no places. Turns lie in the last two axes.
     """
     x, targets = _warped(x, targets, images, generator)
     contrast, brightness = 2 * torch.rand((2, len(x), images, *[1] * (x.dim() - 2)), generator=generator) - 1
     toned = x[:, :images] * (1 + _TONE * contrast) + 0.5 * _TONE * brightness
     # Air stays air, whatever is done to the tones.
     x = torch.cat([torch.where(x[:, :images] > 0, toned, x[:, :images]), x[:, images:]], 1)
-    return _mirrored(x, targets, generator) if mirrors else (x, targets)
+    return _mirrored(x, targets, images, generator) if mirrors else (x, targets)
 
 
-def _mirrored(x: Tensor, targets: TargetBatch, generator: torch.Generator) -> tuple[Tensor, TargetBatch]:
+def _mirrored(x: Tensor, targets: TargetBatch, images: int, generator: torch.Generator) -> tuple[Tensor, TargetBatch]:
     flip = torch.rand(len(x), generator=generator) < 0.5
+    across = _across(x, images)
+    if across is None:
+        return x, targets
 
     def either(values: Tensor) -> Tensor:
-        return torch.where(flip.reshape(-1, *[1] * (values.dim() - 1)), values.flip(-1), values)
+        return torch.where(flip.reshape(-1, *[1] * (values.dim() - 1)), values.flip(across), values)
 
     valid = None if targets.valid is None else either(targets.valid)
     return either(x), TargetBatch(either(targets.y), valid)
+
+
+def _across(x: Tensor, images: int) -> int | None:
+    """The axis from left to right, counted from the last; None for slices that lie across it."""
+    if x.shape[1] == images:
+        return -1
+    at_x = x[:, images]
+    changes = [float((at_x.amax(axis) - at_x.amin(axis)).amax()) for axis in range(1, at_x.dim())]
+    return changes.index(max(changes)) - len(changes) if max(changes) > 0 else None
 
 
 def _warped(x: Tensor, targets: TargetBatch, images: int, generator: torch.Generator) -> tuple[Tensor, TargetBatch]:

@@ -78,14 +78,18 @@ def pseudo_labels(learner: Segmenter, x: Tensor, samples: Sequence[Sample]) -> T
 def corrected(learner: Segmenter, answers: Tensor, samples: Sequence[Sample]) -> tuple[Tensor, Tensor]:
     """Answers ``(n, ...)`` in merged classes with partial annotations written over them, and where they are valid."""
     y, valid = answers.clone(), torch.ones_like(answers, dtype=torch.bool)
-    for name, kept in learner.sources.items():
-        rows = [row for row, sample in enumerate(samples) if PARTIAL + name in sample.fields]
-        if not rows:
-            continue
-        codes = torch.stack([torch.from_numpy(samples[row].fields[PARTIAL + name].astype(np.int64)) for row in rows])
-        own = learner.merged_of(["", *kept, ""])[codes]
-        named, nothing = own >= 0, codes == 0
-        claimed = torch.isin(y[rows], learner.merged_of(kept))
-        valid[rows] &= ~(nothing & claimed)
-        y[rows] = torch.where(named, own, y[rows])
+    said = {name: _said(name, samples) for name in learner.sources if any(PARTIAL + name in s.fields for s in samples)}
+    for name, (rows, codes) in said.items():
+        own = learner.merged_of(["", *learner.sources[name], ""])[codes]
+        y[rows] = torch.where(own >= 0, own, y[rows])
+    # What one source names is not held against it by what the model had answered there before.
+    for name, (rows, codes) in said.items():
+        valid[rows] &= ~((codes == 0) & torch.isin(y[rows], learner.merged_of(learner.sources[name])))
     return y, valid
+
+
+def _said(name: str, samples: Sequence[Sample]) -> tuple[list[int], Tensor]:
+    """The samples that carry a source's codes, and these, ``(rows, ...)`` int64."""
+    rows = [row for row, sample in enumerate(samples) if PARTIAL + name in sample.fields]
+    codes = [torch.from_numpy(samples[row].fields[PARTIAL + name].astype(np.int64)) for row in rows]
+    return rows, torch.stack(codes)

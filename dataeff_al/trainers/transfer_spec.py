@@ -16,11 +16,12 @@ class TransferParams(Params):
     and all decoders together, for ``steps``, from those weights. Its controls: ``scratch`` sees full annotations only;
     ``finetune`` goes on from the partial ones with the full ones alone; ``pseudo`` does that, and then learns the
     unannotated samples with its own answers, corrected by the partial annotations; ``frozen_random`` and
-    ``frozen_pretrained`` train a decoder on an encoder that stands still. Steps at full annotations are the same for
-    all. ``sources``: which partial sources are used, None: all of them. ``partial_weight`` of their losses in the
-    second stage. ``take_better``: a structure is answered by a source's decoder where that is better on the validation
-    split, or, without one, on the samples that have partial annotations only. ``augment``: small turns, scales, shifts
-    and tones, and the mirror where sides are merged. ``most_samples``: of the pool, with partial annotations.
+    ``frozen_pretrained`` train a decoder on an encoder that stands still. ``steps`` at full annotations are the same
+    for all but ``pseudo``, which takes them twice. ``sources``: which partial sources are used, None: all of them.
+    ``partial_weight`` of their losses in the second stage. ``take_better``: a structure is answered by a source's
+    decoder where that is better on the validation split, or, without one, on the samples that have partial annotations
+    only. ``augment``: small turns, scales, shifts and tones, and the mirror where sides are merged.
+    ``most_samples``: of the pool, with partial annotations.
     """
 
     policy: Policy = "monet"

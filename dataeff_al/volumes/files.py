@@ -56,7 +56,12 @@ def found_cases(
 
 
 def matches(folder: Path, pattern: str) -> dict[str, Path]:
-    """Files that match, by what ``{case}`` stands for; it must stand for the same wherever it is repeated."""
+    """Files that match, by what ``{case}`` stands for; it must stand for the same wherever it is repeated.
+
+    Raises DataError for a pattern that is not relative to the folder, or matches several files of one case.
+    """
+    if Path(pattern).is_absolute():
+        raise DataError(f"a pattern must be relative to the pool's folder, but got {pattern!r}.")
     text = re.escape(pattern).replace(r"\*", "[^/]*")
     text = text.replace(r"\{case\}", "(?P<case>[^/]+)", 1).replace(r"\{case\}", "(?P=case)")
     shape, found = re.compile(text), dict[str, Path]()

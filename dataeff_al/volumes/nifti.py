@@ -12,6 +12,7 @@ from dataeff_al.errors import DataError
 
 _MOST_VOXELS = 2**28
 _SAME = 1e-3
+_APART = 0.25
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def read_labels(path: Path) -> Scan:
 
 
 def check_same_grid(one: Scan, other: Scan) -> None:
-    """Raise DataError unless both scans have the same voxels."""
+    """Raise DataError unless both scans have the same voxels, to a quarter of one at every corner."""
     if one.array.shape != other.array.shape:
         raise DataError(
             f"{other.name} must have the shape {one.array.shape} of {one.name}, but got {other.array.shape}."
@@ -59,8 +60,14 @@ def check_same_grid(one: Scan, other: Scan) -> None:
     if not np.allclose(one.spacing_mm, other.spacing_mm, rtol=_SAME):
         there, here = (tuple(np.round(scan.spacing_mm, 4).tolist()) for scan in (one, other))
         raise DataError(f"{other.name} must have the spacing {there} mm of {one.name}, but got {here} mm.")
-    if not np.allclose(one.affine, other.affine, atol=0.1):
+    if np.abs(_corners(one) - _corners(other)).max() > _APART * one.spacing_mm.min():
         raise DataError(f"{other.name} must lie where {one.name} lies, but got another orientation or origin.")
+
+
+def _corners(scan: Scan) -> np.ndarray:
+    """Where the centres of the eight outermost voxels lie [mm], ``(3, 2, 2, 2)``."""
+    ends = np.indices((2, 2, 2)) * (np.array(scan.array.shape) - 1).reshape(3, 1, 1, 1)
+    return np.tensordot(scan.affine[:3, :3], ends, 1) + scan.affine[:3, 3].reshape(3, 1, 1, 1)
 
 
 def _read(path: Path) -> Scan:
@@ -72,9 +79,17 @@ def _read(path: Path) -> Scan:
         if len(shape) != 3 or not 0 < np.prod(shape, dtype=np.int64) <= _MOST_VOXELS:
             raise DataError(f"{path.name} must be one volume of at most {_MOST_VOXELS} voxels, but got {image.shape}.")
         array = np.asarray(image.dataobj).reshape(shape)
-    except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        nibabel.filebasedimages.ImageFileError,
+        nibabel.orientations.OrientationError,
+        nibabel.spatialimages.HeaderDataError,
+    ) as error:
         raise DataError(f"{path.name} must be a readable NIfTI file, but got: {error}.") from error
     affine = np.asarray(image.affine, np.float64)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9 or array.dtype.kind not in "iuf":

@@ -64,14 +64,14 @@ def _raw(params: NiftiParams, files: CaseFiles) -> Raw:
         check_same_grid(scans[0], scan)
     brain = labels.pop("brain", None)
     head = default_head(scans[0].array) if brain is None else brain.array > 0
-    if not head.any():
-        raise DataError(f"{files.id} must show a head, but got none.")
+    seen = resampled(head.astype(np.uint8), scans[0].spacing_mm, params.spacing_mm, codes=True) > 0
+    if not seen.any():
+        raise DataError(f"{files.id} must show a head at {params.spacing_mm:g} mm, but got none.")
     images = np.stack([_image(scan, head, params) for scan in scans])
     codes = {
         role: resampled(scan.array, scan.spacing_mm, params.spacing_mm, codes=True) for role, scan in labels.items()
     }
-    head = resampled(head.astype(np.uint8), scans[0].spacing_mm, params.spacing_mm, codes=True) > 0
-    return Raw(files, images, head, codes.pop("labels", None), codes)
+    return Raw(files, images, seen, codes.pop("labels", None), codes)
 
 
 def _image(scan: Scan, head: np.ndarray, params: NiftiParams) -> np.ndarray:
@@ -95,6 +95,10 @@ def _target(params: NiftiParams, table: LabelTable) -> TargetSpec:
     names = list(table.names)
     regions = tuple((name, chosen(patterns, names)) for name, patterns in params.regions.items())
     groups = tuple((name, chosen(patterns, names)) for name, patterns in params.groups.items())
+    meant: dict[str, tuple[str, ...]] = {name: (name,) for name in names}
+    for name, members in (*regions, *groups):
+        if meant.setdefault(name, members) != members:
+            raise DataError(f"structures, regions and groups must have names of their own, but got {name!r} twice.")
     return TargetSpec("mask", "mask", (), table.classes, regions=regions, groups=groups)
 
 

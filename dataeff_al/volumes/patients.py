@@ -6,10 +6,10 @@ from dataeff_al.errors import DataError
 
 
 def patient_of(case: str, patients: Mapping[str, str], before: str | None) -> str:
-    """The patient of a case: as stated, or the part of its name before ``before``, or the case itself."""
+    """The patient of a case: as stated, or the part of its name before ``before``, or the case itself without one."""
     if case in patients:
         return patients[case]
-    return case.partition(before)[0] if before else case
+    return (case.partition(before)[0] if before else case) or case
 
 
 def check_sides(cases: Sequence[str], patients: Mapping[str, str], before: str | None, held_out: Sequence[str]) -> None:

@@ -98,6 +98,8 @@ class NiftiParams(ScanParams):
     def _one_table(self) -> "NiftiParams":
         if (self.labels is not None) != ((self.structures is None) != (self.table is None)):
             raise ValueError("labels must stand together with either structures or table, but got something else.")
+        if self.labels is None and (self.partial or self.regions or self.groups):
+            raise ValueError("partial, regions and groups must stand beside labels, but got them without.")
         if len({source.name for source in self.partial}) < len(self.partial):
             raise ValueError("the names of partial sources must differ, but got one twice.")
         _check_sources(self)

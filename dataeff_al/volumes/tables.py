@@ -28,6 +28,8 @@ class LabelTable:
     def __post_init__(self) -> None:
         if not 0 < len(self.codes) <= _MOST:
             raise DataError(f"a label table must name 1 to {_MOST} structures, but got {len(self.codes)}.")
+        if taken := [name for name in self.codes if name in (BACKGROUND, HIDDEN)]:
+            raise DataError(f"a structure must not be called as what is none, but got {taken[0]!r}.")
         flat = [code for codes in self.codes.values() for code in codes]
         if len(flat) != len(set(flat)) or 0 in flat:
             raise DataError("a code must belong to one structure and must not be 0, but got one that breaks this.")
@@ -55,13 +57,14 @@ class LabelTable:
 
 
 def read_table(path: Path) -> dict[int, str]:
-    """Codes and names of a csv file with a header, whose first two columns they are.
+    """Codes and names of a csv file, whose first two columns they are; a first row without a code is its header.
 
     Raises DataError when it is not such a file.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row][1:]
+            rows = [row for row in csv.reader(stream) if row]
+        rows = rows[0 if rows and rows[0][0].strip().isdecimal() else 1 :]
         table = {int(row[0]): " ".join(row[1].split()) for row in rows}
     except (OSError, UnicodeDecodeError, csv.Error, ValueError, IndexError) as error:
         raise DataError(
@@ -75,8 +78,10 @@ def read_table(path: Path) -> dict[int, str]:
 def table_from(names: Mapping[int, str], present: Iterable[Iterable[int]], in_cases: int) -> LabelTable:
     """The table of the structures that at least ``in_cases`` cases hold; ``present``: the codes of each case.
 
-    Raises DataError when there is none. Codes of one name are one structure.
+    Raises DataError when there is none. Codes of one name are one structure; 0 is the background by any name.
     """
+    others = frozenset(names)
+    names = {code: name for code, name in names.items() if code}
     held: dict[str, int] = {}
     for codes in present:
         for name in {names[code] for code in codes if code in names}:
@@ -84,8 +89,8 @@ def table_from(names: Mapping[int, str], present: Iterable[Iterable[int]], in_ca
     kept = [name for name in dict.fromkeys(names.values()) if held.get(name, 0) >= in_cases]
     if not kept:
         raise DataError(f"a structure must be in {in_cases} cases or more, but got none of the table's {len(names)}.")
-    table = {each: tuple(code for code, other in names.items() if other == each and code) for each in kept}
-    return LabelTable(table, frozenset(names))
+    table = {each: tuple(code for code, other in names.items() if other == each) for each in kept}
+    return LabelTable(table, others)
 
 
 def check_present(table: LabelTable, masks: Sequence[np.ndarray], who: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dataeff_al.envs.sampling import bilinear, patch_points
-from dataeff_al.report.style import BAD, GOOD, SERIES, new_figure, plain, png, styled
+from dataeff_al.report.style import BAD, SERIES, new_figure, picture_axes, plain, png, styled
 from labelers.deep_labelling.annotated import view_stack
 from labelers.deep_labelling.consensus import Traced, agreed
 from labelers.deep_labelling.labeller import DeepLabeller, prepared
@@ -17,7 +17,8 @@ from labelers.deep_labelling.pairs import in_patch
 from labelers.deep_labelling.policies import Agents
 from labelers.deep_labelling.tracing import trace
 
-ARROWS, PATCHES, PATCH_SIDE = 17, 4, 24
+ARROWS, PATCHES, PATCH_SIDE = 15, 4, 24
+FIELD = "#56b4e9"
 
 
 def walk_picture(
@@ -25,7 +26,7 @@ def walk_picture(
 ) -> bytes:
     """PNG of an image ``(h, w)`` with what each region's labeller did in it, one row a region."""
     with styled():
-        figure = new_figure(2.9 * len(models) + 0.4, width_in=11.0)
+        figure = new_figure(2.75 * len(models) + 0.4, width_in=10.6)
         rows = figure.subfigures(len(models), 1, squeeze=False)[:, 0]
         for row, (region, model) in zip(rows, models.items(), strict=True):
             _row(row, image, region, model)
@@ -38,7 +39,10 @@ def _row(row: Figure, image: np.ndarray, region: str, model: DeepLabeller) -> No
     agents, limits, sure = prepared(model.policy, model.detector, image[None], model.settings)
     orbits = trace(agents.guide, agents.points, agents.headings, agents.steps_px, limits)
     traced = agreed(orbits, limits.image, agents.answering, float(agents.sharpness[0]), float(sure[0]))
-    left, middle, right, *tiles = row.subplots(1, 3 + PATCHES, width_ratios=[2, 2, 2, *[1] * PATCHES])
+    grid = row.add_gridspec(1, 4, width_ratios=[1, 1, 1.05, 1])
+    left, middle, right = (row.add_subplot(grid[0, column]) for column in range(3))
+    inner = grid[0, 3].subgridspec(PATCHES // 2, 2)
+    tiles = [row.add_subplot(inner[number // 2, number % 2]) for number in range(PATCHES)]
     _draw_contour(left, image, traced, region)
     _draw_field(middle, image, agents, traced)
     _draw_return_map(right, traced)
@@ -49,36 +53,38 @@ def _row(row: Figure, image: np.ndarray, region: str, model: DeepLabeller) -> No
 def _shown(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.imshow(image, cmap="gray")
     axes.set_title(title, fontsize=8.5)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    picture_axes(axes)
 
 
 def _draw_contour(axes: Axes, image: np.ndarray, traced: Traced, region: str) -> None:
     _shown(axes, image, plain(region, 24) if traced.contour is not None else f"{plain(region, 24)}: no contour")
     if traced.contour is not None:
         closed = np.vstack([traced.contour, traced.contour[:1]])
-        axes.plot(closed[:, 0], closed[:, 1], color=GOOD, lw=1.4)
+        axes.plot(closed[:, 0], closed[:, 1], color=SERIES[4], lw=1.6)
 
 
-def _view(agents: Agents) -> tuple[np.ndarray, float]:
-    """The middle and half the side of what is worth showing of an image."""
-    return agents.found.centres[0].numpy(), float(2.0 * agents.found.radii[0])
+def _view(agents: Agents, image: np.ndarray) -> list[tuple[float, float]]:
+    """The part of an image that is worth showing: from where to where in x and in y."""
+    half = float(2.0 * agents.found.radii[0])
+    middle = agents.found.centres[0].tolist()
+    sides = zip(middle, reversed(image.shape), strict=True)
+    return [(max(at - half, -0.5), min(at + half, side - 0.5)) for at, side in sides]
 
 
 def _draw_field(axes: Axes, image: np.ndarray, agents: Agents, traced: Traced) -> None:
     """The answering agents' velocities on a grid, and every agent's walk from its start."""
     _shown(axes, image, "field and walks")
-    middle, half = _view(agents)
-    ticks = np.linspace(-half, half, ARROWS)
-    grid = middle + np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    (left, right), (top, bottom) = _view(agents, image)
+    ticks = np.linspace(left, right, ARROWS + 2)[1:-1], np.linspace(top, bottom, ARROWS + 2)[1:-1]
+    grid = np.stack(np.meshgrid(*ticks), axis=-1).reshape(-1, 2)
     speed = np.array([_velocity(agents, point, np.array([1.0, 0.0])) for point in grid])
-    axes.quiver(*grid.T, *speed.T, color="#7fd3ff", angles="xy", scale=28, width=0.004, alpha=0.7)
+    axes.quiver(*grid.T, *speed.T, color=FIELD, angles="xy", scale=20, width=0.006)
     for orbit in traced.orbits:
         closed = orbit.contour is not None
-        axes.plot(*orbit.path.T, color=SERIES[1] if closed else BAD, lw=0.8)
-        axes.plot(*orbit.path[0], "o", ms=3, color="white", mec="black", mew=0.5)
-    axes.set_xlim(middle[0] - half, middle[0] + half)
-    axes.set_ylim(middle[1] + half, middle[1] - half)
+        axes.plot(*orbit.path.T, color=SERIES[4] if closed else BAD, lw=1.0)
+        axes.plot(*orbit.path[0], "o", ms=4, color="white", mec="black", mew=0.7, zorder=4)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
 
 
 @torch.no_grad()
@@ -93,14 +99,17 @@ def _velocity(agents: Agents, point: np.ndarray, heading: np.ndarray) -> np.ndar
 
 def _draw_return_map(axes: Axes, traced: Traced) -> None:
     """How far each agent still was from the answer as it walked: the return closes where the line stays low."""
-    axes.set_title("distance to the answer [px]", fontsize=8.5)
+    axes.set_title("walks: distance to the answer [px]", fontsize=8.5)
     if traced.contour is None:
         axes.text(0.5, 0.5, "no orbit closed", ha="center", va="center", fontsize=8.5, transform=axes.transAxes)
         axes.set_axis_off()
         return
     for orbit in traced.orbits:
         gap = np.linalg.norm(orbit.path[:, None] - traced.contour[None], axis=-1).min(axis=1)
-        axes.plot(gap, lw=0.9, color=SERIES[1] if orbit.contour is not None else BAD)
+        axes.plot(gap, lw=0.9, color=SERIES[4] if orbit.contour is not None else BAD)
+    for name, colour in (("closed", SERIES[4]), ("not closed", BAD)):
+        axes.plot([], [], color=colour, label=name)
+    axes.legend(fontsize=7.5)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("step", fontsize=8)
     axes.tick_params(labelsize=7)
@@ -116,7 +125,7 @@ def _draw_patch(axes: Axes, image: np.ndarray, agents: Agents, traced: Traced, s
     where, way = (torch.tensor(value, dtype=torch.float32).view(1, 2) for value in (point, heading))
     points = patch_points(where, way, PATCH_SIDE, spacing)
     patch = bilinear(view_stack(image[None]), torch.zeros(1, dtype=torch.long), points)[0].numpy()
-    _shown(axes, patch, "patch" if share else "patch, displacement")
+    _shown(axes, patch, f"patch, {share:.0%} round")
     speed = in_patch(torch.tensor(_velocity(agents, point, heading)).view(1, 2), way)[0].numpy()
     middle = (PATCH_SIDE - 1) / 2
     axes.annotate(

@@ -29,11 +29,8 @@ def segment(pullback: Pullback) -> Borders:
 
 def _borders(stack: PolarStack, found: Found, spacing_mm: float | None) -> Borders:
     hidden = stack.wire
-    # where blood and wall are equally bright there is no vessel, whatever edges noise has
-    apart = np.array([level.wall - level.blood for level in found.levels])
-    vessel = np.clip((apart - 0.05) / 0.05, 0.0, 1.0)[:, None]
-    lumen_sure = np.where(hidden, 0.0, vessel * found.lumen_sure)
-    eem_sure = np.where(hidden, 0.0, vessel * found.eem_sure)
+    lumen_sure = np.where(hidden, 0.0, found.lumen_sure)
+    eem_sure = np.where(hidden, 0.0, found.eem_sure)
     frames = range(len(stack.grey))
     return Borders(
         lumen_mm=[contour_mm(found.radii.lumen[f], stack.centre_mm) for f in frames],

@@ -25,12 +25,14 @@ from dataeff_al.samples.types import FieldSpec, Sample, SampleSpec, TargetSpec
 from dataeff_al.vessel.tissues import TISSUES
 from labelers.ivus.borders import Borders
 from labelers.ivus.finding import segment
-from labelers.ivus.masks import section_masks
+from labelers.ivus.masks import LEAST_WALL_PX, section_masks, thickened
 from labelers.ivus.pullback import Pullback
 from labelers.ivus.reading import read_pullback
 from labelers.ivus.spec import IvusParams
+from labelers.ivus.visibility import SEEN
 
-VERSION = "1"
+VERSION = "2"
+NO_VESSEL = "a pullback must show a vessel in some frame, but got borders that noise shows, too ({:.2f})."
 
 
 class IvusLabeler:
@@ -68,15 +70,18 @@ class IvusLabeler:
         try:
             pullback = self._pullback(sample)
             borders = segment(pullback)
-            masks, reasons = section_masks(borders, pullback, self._params)
+            drawn, moved = thickened(borders, pullback.pixel_size_mm)
+            masks, reasons = section_masks(drawn, pullback, self._params)
         except (DataError, GeometryError) as error:
             return LabelFailure(str(error), "refused")
+        if borders.confidence.max() < SEEN:
+            return LabelFailure(NO_VESSEL.format(float(borders.confidence.max())), "refused")
         if len(reasons) == len(masks):
             return LabelFailure(f"a pullback must show a vessel in some frame, but got {reasons[0]}", "refused")
         sure = float(borders.confidence.mean())
         times = Times(work_s=time.perf_counter() - started, cpu_s=time.process_time() - cpu)
         mask = masks.reshape(self.info.target.shape)
-        label = Label({"mask": mask}, times=times, confidence=sure, notes=_notes(borders, reasons))
+        label = Label({"mask": mask}, times=times, confidence=sure, notes=_notes(borders, reasons, moved))
         if sure < self._params.least_confidence:
             return Deferred(label, sure, f"the borders are seen in too few places, but got a mean of {sure:.2f}.")
         return label
@@ -103,9 +108,17 @@ class IvusLabeler:
         write_report(path, pullback, segment(pullback), str(sample.id))
 
 
-def _notes(borders: Borders, reasons: dict[int, str]) -> dict[str, str]:
+def _notes(borders: Borders, reasons: dict[int, str], moved: np.ndarray) -> dict[str, str]:
     unseen = [f"{100 * (1 - seen.mean()):.0f}" for seen in (borders.lumen_seen, borders.eem_seen)]
     notes = {"bridged": f"lumen {unseen[0]} %, EEM {unseen[1]} % of all angles were bridged, not seen"}
+    unsure = np.flatnonzero(borders.confidence < SEEN)
+    if len(unsure):
+        notes["unseen"] = f"{len(unsure)} frame(s) show no vessel beyond noise, first frame {unsure[0]}"
+    if moved.any():
+        notes["thickened"] = (
+            f"walls thinner than {LEAST_WALL_PX:g} pixels were drawn so thick in {np.count_nonzero(moved)} frame(s), "
+            f"at up to {100 * moved.max():.0f} % of the angles: their stress is too low there; finer pixels avoid it"
+        )
     if reasons:
         first = next(iter(reasons))
         notes["no_section"] = f"{len(reasons)} frame(s) make no section, first frame {first}: {reasons[first]}"

@@ -1,5 +1,7 @@
 """Borders as masks of tissue codes on the frames' own grid."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dataeff_al.errors import GeometryError
@@ -8,6 +10,27 @@ from dataeff_al.vessel.section import VesselSection
 from labelers.ivus.borders import Borders
 from labelers.ivus.pullback import Pullback
 from labelers.ivus.spec import IvusParams
+
+LEAST_WALL_PX = 1.5
+"""A wall thinner than this leaves gaps in a mask: lumen would touch outside."""
+
+
+def thickened(borders: Borders, pixel_size_mm: float) -> tuple[Borders, np.ndarray]:
+    """The borders with EEMs moved outwards where a mask cannot hold the wall; the share of angles moved ``(n,)``.
+
+    Only where lumen and EEM have their points at the same angles, as :func:`labelers.ivus.segment` gives them.
+    """
+    least, moved, outer = LEAST_WALL_PX * pixel_size_mm, np.zeros(len(borders)), []
+    for frame, (lumen, eem) in enumerate(zip(borders.lumen_mm, borders.eem_mm, strict=True)):
+        if len(lumen) != len(eem):
+            outer.append(eem)
+            continue
+        radius, wall = (np.linalg.norm(part, axis=1) for part in (lumen - borders.centre_mm, eem - lumen))
+        thin = (wall < least) & (radius > 0)
+        moved[frame] = thin.mean()
+        out = lumen + (lumen - borders.centre_mm) * (least / np.maximum(radius, 1e-9))[:, None]
+        outer.append(np.where(thin[:, None], out, eem))
+    return replace(borders, eem_mm=outer), moved
 
 
 def section_masks(borders: Borders, pullback: Pullback, layers: IvusParams) -> tuple[np.ndarray, dict[int, str]]:

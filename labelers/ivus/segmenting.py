@@ -4,18 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelers.ivus.coarse import LEAST_WALL_MM, Radii, coarse, coarse_costs
 from labelers.ivus.evidence import Evidence, Levels, gather
+from labelers.ivus.held_out import predicted
 from labelers.ivus.smoothing import smooth_rings
 from labelers.ivus.stack import ANGLES, STEP_MM, PolarStack
-from labelers.ivus.surfaces import along_pullback, closed_pair
+from labelers.ivus.surfaces import closed_pair
 from labelers.ivus.visibility import confidences
 
-COARSE_ANGLES = 64
-COARSE_LEVELS = 64
-LEAST_WALL_MM = 0.08
 BAND = 25
-
-
 COARSE_STIFFNESS, MIDDLE_STIFFNESS, FINE_STIFFNESS = 3e-4, 6e-5, 1.5e-5
 HALF_POWER = 0.07
 """3 dB of the 40 to 50 dB that lie between the dark and the bright of a recording."""
@@ -28,7 +25,7 @@ NEIGHBOURS = 0.25
 class Found:
     """Radii and the confidence of each place ``(n, ANGLES)``."""
 
-    radii: "Radii"
+    radii: Radii
     lumen_sure: np.ndarray
     eem_sure: np.ndarray
     levels: list[Levels]
@@ -38,7 +35,9 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     """Both borders of all frames of a stack."""
     say = NEIGHBOURS * float(np.exp(-(spacing_mm or 0.5) / 1.0))
     evidence = evidence_of(stack, levels_of(stack, None))
-    first = coarse(evidence, spacing_mm, stack.catheter.radius)
+    costs = coarse_costs(evidence, stack.catheter.radius)
+    shown = predicted(stack, costs, spacing_mm)
+    first = coarse(costs, spacing_mm)
     radii = _smoothed(evidence, first, COARSE_STIFFNESS, say)[0]
     levels = levels_of(stack, radii)
     evidence = evidence_of(stack, levels)
@@ -46,57 +45,18 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     sharp = refined(evidence, radii, (0.12, 0.20))
     sharp = Radii(sharp.lumen + flank_mm(stack, sharp.lumen), sharp.eem)
     radii, lumen_sure, eem_sure = _smoothed(evidence, sharp, FINE_STIFFNESS, say)
-    return Found(radii, lumen_sure, eem_sure, levels)
+    return Found(radii, shown[:, :1] * lumen_sure, shown[:, 1:] * eem_sure, levels)
 
 
 def _smoothed(
-    evidence: list[Evidence], found: "Radii", stiffness: float, say: float
-) -> tuple["Radii", np.ndarray, np.ndarray]:
+    evidence: list[Evidence], found: Radii, stiffness: float, say: float
+) -> tuple[Radii, np.ndarray, np.ndarray]:
     """Borders made smooth by how sure each place is, kept apart; and those confidences ``(n, ANGLES)``."""
     sure = [confidences(e, a, b) for e, a, b in zip(evidence, found.lumen, found.eem, strict=True)]
     lumen_sure, eem_sure = (np.stack(part) for part in zip(*sure, strict=True))
     lumen = smooth_rings(found.lumen, lumen_sure**2, stiffness, say)
     eem = smooth_rings(found.eem, eem_sure**2, 2 * stiffness, say)
     return Radii(lumen, np.maximum(eem, lumen + LEAST_WALL_MM)), lumen_sure, eem_sure
-
-
-@dataclass(frozen=True)
-class Radii:
-    """Radii ``(n, ANGLES)`` mm of both borders about the catheter."""
-
-    lumen: np.ndarray
-    eem: np.ndarray
-
-
-def coarse(evidence: list[Evidence], spacing_mm: float | None, least: int) -> Radii:
-    """Both borders of every frame on a coarse grid."""
-    merge = int(np.ceil(evidence[0].lumen.shape[1] / COARSE_LEVELS))
-    lumen = np.stack([_reduced(e.lumen, merge) for e in evidence])
-    eem = np.stack([_reduced(e.eem, merge) for e in evidence])
-    lumen[:, :, : least // merge] = 6.0
-    step = STEP_MM * merge
-    share = float(np.exp(-(spacing_mm or 0.5) / 1.0)) * 0.5
-    lumen = along_pullback(lumen, 6.0 * step, 1.5, share)
-    eem = along_pullback(eem, 6.0 * step, 1.5, share)
-    gap = np.full(COARSE_ANGLES, max(1, round(LEAST_WALL_MM / step)), dtype=np.int64)
-    found = np.stack([closed_pair(a, b, gap, 4.0 * step, 2.5 * step) for a, b in zip(lumen, eem, strict=True)])
-    radii = (found + 0.5) * step
-    return Radii(_finer(radii[:, 0]), _finer(radii[:, 1]))
-
-
-def _reduced(cost: np.ndarray, merge: int) -> np.ndarray:
-    angles, radii = cost.shape
-    around = cost.reshape(COARSE_ANGLES, angles // COARSE_ANGLES, radii).mean(axis=1)
-    padded = np.pad(around, ((0, 0), (0, -radii % merge)), constant_values=6.0)
-    return padded.reshape(COARSE_ANGLES, -1, merge).mean(axis=2)
-
-
-def _finer(radii: np.ndarray) -> np.ndarray:
-    """From the coarse sectors' middles to all angles, closed in angle."""
-    per = ANGLES // COARSE_ANGLES
-    places = np.arange(COARSE_ANGLES) * per + (per - 1) / 2
-    at = np.arange(ANGLES)
-    return np.stack([np.interp(at, places, row, period=ANGLES) for row in radii])
 
 
 def refined(evidence: list[Evidence], reference: Radii, slopes: tuple[float, float]) -> Radii:

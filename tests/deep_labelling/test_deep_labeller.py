@@ -25,7 +25,7 @@ def shapes(count, seed):
 
 
 @cache
-def model(policy="hybrid"):
+def model(policy):
     images, masks = shapes(MANY, 0)
     settings = dataclasses.replace(TINY, policy=policy, members=2 if policy == "hybrid" else 1)
     return DeepLabeller.train(images, masks, settings, rng=np.random.default_rng(0))
@@ -46,7 +46,7 @@ def test_every_policy_learns_to_walk_the_boundary_from_a_few_images(policy):
 
 
 def test_contours_are_sub_pixel_and_belong_to_their_masks():
-    found = model().segment(shapes(HELD, 1)[0])
+    found = model("hybrid").segment(shapes(HELD, 1)[0])
     for contour, mask, converged in zip(found.contours, found.masks, found.converged, strict=True):
         assert contour.shape[1] == 2
         assert (len(contour) > 0) == converged == mask.any()
@@ -54,12 +54,12 @@ def test_contours_are_sub_pixel_and_belong_to_their_masks():
 
 
 def test_without_anything_to_find_there_is_no_mask_and_no_confidence():
-    found = model().segment(np.full((2, 64, 64), 0.5, np.float32))
+    found = model("hybrid").segment(np.full((2, 64, 64), 0.5, np.float32))
     for row in np.flatnonzero(~found.converged):
         assert found.confidence[row] == 0
         assert found.reasons[row]
         assert not found.masks[row].any()
-    surest = model().segment(shapes(HELD, 1)[0]).confidence.mean()
+    surest = model("hybrid").segment(shapes(HELD, 1)[0]).confidence.mean()
     assert found.confidence.max() < surest
 
 
@@ -77,12 +77,12 @@ def test_training_twice_from_the_same_numbers_gives_the_same_answers():
 
 def test_a_saved_model_answers_as_before(tmp_path):
     path = tmp_path / "model.safetensors"
-    model().save(path)
+    model("hybrid").save(path)
     seen = shapes(3, 1)[0]
     loaded = DeepLabeller.load(path)
     assert loaded.settings == TINY
-    assert np.array_equal(loaded.segment(seen).masks, model().segment(seen).masks)
-    assert np.array_equal(loaded.segment(seen).confidence, model().segment(seen).confidence)
+    assert np.array_equal(loaded.segment(seen).masks, model("hybrid").segment(seen).masks)
+    assert np.array_equal(loaded.segment(seen).confidence, model("hybrid").segment(seen).confidence)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
@@ -96,14 +96,14 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 def test_images_of_another_size_and_no_images_are_answered():
     images = np.pad(shapes(2, 1)[0], ((0, 0), (0, 24), (8, 0)), mode="edge")
-    assert model().segment(images).masks.shape == (2, 88, 72)
-    assert model().segment(images[:0]).masks.shape == (0, 88, 72)
+    assert model("hybrid").segment(images).masks.shape == (2, 88, 72)
+    assert model("hybrid").segment(images[:0]).masks.shape == (0, 88, 72)
 
 
 def test_given_starts_are_used():
     images, masks = shapes(4, 1)
     known = annotated_set(images, masks)
-    traced = model().traced(images, Starts(known.centres, known.radii))
+    traced = model("hybrid").traced(images, Starts(known.centres, known.radii))
     assert np.median(overlap(np.stack([one.mask for one in traced]), masks)) > 0.8
 
 

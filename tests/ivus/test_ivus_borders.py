@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from labelers.ivus import Pullback, segment
 from labelers.ivus.catheter import find_centre
@@ -42,6 +43,22 @@ def test_borders_are_nested_sections_with_confidence(rough20):
     assert borders.confidence.shape == (len(rough20.pullback),)
     assert ((borders.confidence >= 0) & (borders.confidence <= 1)).all()
     assert borders.lumen_seen.shape == borders.lumen_confidence.shape
+
+
+@pytest.mark.parametrize("blur", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize(("side", "size"), [(80, 0.1), (128, 0.05)])
+def test_noise_without_a_vessel_has_no_confidence(side, size, blur):
+    rng = np.random.default_rng(17)
+    echoes = ndimage.gaussian_filter(rng.normal(size=(2, 3, side, side)), (0, 0, blur, blur))
+    confidence = segment(Pullback(np.log1p(np.hypot(*echoes)), size, 0.5)).confidence
+    assert confidence.max() < 0.6
+    assert confidence.mean() < 0.35
+
+
+@pytest.mark.parametrize("name", ["clean20", "rough20", "rough40"])
+def test_frames_of_a_vessel_are_beyond_noise(name, request):
+    confidence = segment(request.getfixturevalue(name).pullback).confidence
+    assert np.median(confidence) > 0.6
 
 
 def test_where_a_guide_wire_hides_the_border_it_is_flagged_and_bridged(rough20):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from dataeff_al.vessel.tissues import LUMEN, WALL
 from labelers.ivus import Pullback, read_contours, segment
 from labelers.ivus.drawing import cut_picture, frames_picture, measures_picture
 from labelers.ivus.labeler import pool_of
+from labelers.ivus.masks import thickened
 from labelers.ivus.measuring import measure
 from labelers.ivus.pool import PullbackPool
 from labelers.ivus.report import write_report
@@ -75,6 +77,22 @@ def test_frames_that_show_nothing_are_refused():
     refused = labeler_of("ivus", pool).label([Request("b", flat)])[0]
     assert isinstance(refused, LabelFailure)
     assert "must show something" in refused.reason
+    refused = labeler_of("ivus", pool).label([Request("a", pool.read(pool.ids())[0])])[0]
+    assert isinstance(refused, LabelFailure)
+    assert "must show a vessel" in refused.reason
+
+
+def test_walls_too_thin_for_the_raster_are_drawn_thicker_and_said_so(clean20):
+    frames = clean20.pullback
+    found = segment(frames)
+    thin = replace(found, eem_mm=[found.centre_mm + 1.02 * (c - found.centre_mm) for c in found.lumen_mm])
+    drawn, moved = thickened(thin, 0.1)
+    assert moved.min() > 0.9
+    wall = [np.linalg.norm(e - c, axis=1) for e, c in zip(drawn.eem_mm, drawn.lumen_mm, strict=True)]
+    assert np.min(wall) > 1.49 * 0.1
+    untouched, none = thickened(found, 1e-3)
+    assert not none.any()
+    assert np.array_equal(untouched.eem_mm[0], found.eem_mm[0])
 
 
 def test_a_pipeline_goes_from_frames_to_stress(clean20):

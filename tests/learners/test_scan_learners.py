@@ -144,6 +144,17 @@ def test_a_preferred_source_answers_its_structures_and_no_others():
     assert torch.equal(again.predict(x), mixed)
 
 
+def test_every_decoder_of_a_network_of_volumes_slides_over_them():
+    pool = heads()
+    learner = learner_of(pool, "segmenter", **SMALL, patch=[8, 16, 16])
+    x, sides = pool.codec().soften(pool.read(pool.ids()[:1])), set()
+    learner.encoder.register_forward_hook(lambda module, given, found: sides.add(tuple(given[0].shape[2:])))
+    learner.prefer("deep", ["Left Caudate"])
+    assert tuple(learner.predict(x).shape[2:]) == pool.target.shape
+    assert tuple(learner.source_probabilities("deep", x).shape[2:]) == pool.target.shape
+    assert sides == {(8, 16, 16)}
+
+
 def test_stages_are_whole_masks_in_the_campaigns_codes():
     for pool, name, params in (
         (heads(), "segmenter", {**SMALL, "dims": 2}),

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from dataeff_al.errors import DataeffError
-from dataeff_al.report.model import Failure, Round
+from dataeff_al.report.model import AnswerPicture, Failure, Round
+from dataeff_al.report.page import MOST_ANSWERS
 from dataeff_al.report.write import FIGURES, write_report
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> $\\frac{1}{0}$ {{ 7*7 }} \u4e2d\U0001f600\x07"
@@ -125,6 +126,16 @@ def test_figures_of_an_earlier_report_do_not_stay(report, bare, tmp_path):
     keep.write_bytes(b"x")
     write_report(bare, tmp_path)
     assert list((tmp_path / "figures").iterdir()) == [keep]
+
+
+def test_pictures_of_a_labeler_are_in_the_page_and_leave_with_it(bare, tmp_path):
+    many = [AnswerPicture(f"{HOSTILE} {n}", HOSTILE, b"\x89PNG %d" % n) for n in range(MOST_ANSWERS + 2)]
+    text = text_of(replace(bare, answers=many), tmp_path)
+    assert Page(text).tags.count("img") == MOST_ANSWERS
+    assert "script" not in Page(text).tags
+    assert (tmp_path / "figures" / "label_2.png").read_bytes() == b"\x89PNG 1"
+    assert "How the labels came about" not in text_of(bare, tmp_path)
+    assert list((tmp_path / "figures").iterdir()) == []
 
 
 def test_no_unfinished_file_is_left(written):

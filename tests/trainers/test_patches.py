@@ -68,6 +68,28 @@ def test_the_mirror_takes_places_along():
     assert 0.3 < flipped < 0.7
 
 
+@pytest.mark.parametrize("across", [0, 1, 2])
+def test_the_mirror_exchanges_left_and_right_whichever_way_a_volume_is_laid(across):
+    side = 6
+    shape = [side if axis == across else 1 for axis in range(3)]
+    at_x = torch.linspace(0, 1, side).reshape(shape).expand(side, side, side)
+    x = torch.stack([torch.rand(side, side, side), at_x]).expand(32, 2, side, side, side).contiguous()
+    y = (at_x > 0.5).long().expand(32, side, side, side).contiguous()
+    moved, targets = changed(x, TargetBatch(y), 1, torch.Generator().manual_seed(0), mirrors=True)
+    mirrored = (moved[:, 1] == at_x.flip(across)).flatten(1).all(1)
+    assert 5 < int(mirrored.sum()) < 27
+    assert torch.equal(moved[~mirrored, 1], x[~mirrored, 1])
+    first, last = (targets.y.float().movedim(across + 1, 1)[:, end].mean((1, 2)) for end in (0, -1))
+    assert torch.equal(first > last, mirrored)
+
+
+def test_slices_across_left_and_right_have_no_mirror():
+    x = torch.stack([torch.arange(8.0).expand(8, 8), torch.full((8, 8), 0.3)]).expand(16, 2, 8, 8).clone()
+    y = torch.arange(8).expand(16, 8, 8).clone()
+    _, targets = changed(x, TargetBatch(y), 1, torch.Generator().manual_seed(0), mirrors=True)
+    assert bool((targets.y[:, :, 0] < targets.y[:, :, -1]).all())
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(2, 5), st.integers(5, 11), st.integers(0, 1000), st.sampled_from(sorted(REDUCTIONS)))
 def test_labels_of_a_block_fit_its_resolution(factor, side, seed, how):
@@ -99,6 +121,18 @@ def test_shares_are_of_what_is_valid():
     found = reduced(TargetBatch(y, valid), 2, 2, "soft")
     assert found.valid.tolist() == [[[True, False], [False, False]]]
     assert found.y[0, :, 0, 0].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("how", sorted(REDUCTIONS))
+def test_a_code_that_is_not_valid_never_reaches_a_coarser_block(how):
+    y = torch.zeros(1, 4, 4, dtype=torch.int64)
+    valid = torch.ones(1, 4, 4, dtype=torch.bool)
+    # What is not valid is right in the middle of its place, and carries a code that must not be learnt.
+    y[0, 1:4:2, 1:4:2], valid[0, 1:4:2, 1:4:2] = 2, False
+    found = reduced(TargetBatch(y, valid), 2, 3, how)
+    codes = found.y.argmax(1) if how == "soft" else found.y
+    assert not codes[found.valid].any()
+    assert bool(found.valid.any()) == (how != "nearest")
 
 
 def test_a_descent_refuses_a_loss_that_is_not_finite():

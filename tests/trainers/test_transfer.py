@@ -8,6 +8,7 @@ import torch
 from dataeff_al.digests import digest_bytes
 from dataeff_al.errors import CapabilityError, TrainingError
 from dataeff_al.labeling.types import Label
+from dataeff_al.learners.protocol import LearnerContext
 from dataeff_al.metrics import evaluate
 from dataeff_al.samples.protocol import PoolContext
 from dataeff_al.samples.types import Sample
@@ -130,6 +131,27 @@ def test_pseudo_labels_are_corrected_by_what_partial_annotations_say():
             "a structure where the source saw none is not taught"
         )
         assert bool(valid[0][named].all())
+
+
+def test_what_one_source_names_is_taught_whichever_source_is_heard_first():
+    pool = heads_view(priors=False).pool
+    shape = pool.target.shape
+    for one, other in (("Right Thalamus", "Right Frontal"), ("Right Frontal", "Right Thalamus")):
+        fields = {
+            f"partial_{name}": replace(pool.spec.fields["partial_deep"], classes=("background", kept, "not annotated"))
+            for name, kept in (("a", one), ("b", other))
+        }
+        spec = replace(pool.spec, fields={"x": pool.spec.fields["x"], **fields})
+        context = LearnerContext(pool.codec().tensor, pool.target, spec, ())
+        learner = built("learners", "segmenter", context, channels=[8, 12], dims=2)
+        named, silent = np.ones(shape, np.uint8), np.zeros(shape, np.uint8)
+        # The model answers frontal; one source says thalamus there, and the other that it is not frontal.
+        said = {"Right Thalamus": named, "Right Frontal": silent}
+        sample = Sample("s", {"x": np.zeros(1), "partial_a": said[one], "partial_b": said[other]}, "s")
+        answer = torch.full((1, *shape), int(learner.merged_of(["Right Frontal"])[0]))
+        y, valid = corrected(learner, answer, [sample])
+        assert bool((y == int(learner.merged_of(["Right Thalamus"])[0])).all())
+        assert bool(valid.all())
 
 
 def test_a_sample_that_no_source_has_looked_at_costs_nothing():

@@ -23,7 +23,9 @@ def test_a_code_outside_the_table_is_refused_by_case():
         TABLE.recoded(np.array([0, 7]), "anna")
 
 
-@pytest.mark.parametrize("codes", [{}, {"a": (1,), "b": (1,)}, {"a": (0,)}])
+@pytest.mark.parametrize(
+    "codes", [{}, {"a": (1,), "b": (1,)}, {"a": (0,)}, {"background": (1,)}, {"not annotated": (1,)}]
+)
 def test_a_table_in_which_a_code_is_not_one_structure_is_refused(codes):
     with pytest.raises(DataError):
         LabelTable(codes)
@@ -50,6 +52,21 @@ def test_a_table_keeps_what_enough_cases_hold():
     assert table.recoded(np.array([1, 2, 3, 4]), "x").tolist() == [0, 1, 1, 0]
     with pytest.raises(DataError, match="in 3 cases"):
         table_from(names, [[1], [2]], 3)
+
+
+def test_a_table_needs_no_header(tmp_path):
+    path = tmp_path / "names.csv"
+    for header in ("", "code,name,colour\n"):
+        path.write_text(f"{header}3, a  b ,red\n4,c,blue\n", encoding="utf-8")
+        assert read_table(path) == {3: "a b", 4: "c"}
+
+
+def test_a_table_may_name_the_background():
+    table = table_from({0: "Unknown", 1: "a"}, [[0, 1], [0, 1]], 1)
+    assert table.codes == {"a": (1,)}
+    assert table.recoded(np.array([0, 1]), "x").tolist() == [0, 1]
+    with pytest.raises(DataError, match="in 1 cases"):
+        table_from({0: "Unknown"}, [[0]], 1)
 
 
 def test_a_repeated_case_must_be_the_same_wherever_it_stands(tmp_path):

@@ -1,3 +1,5 @@
+import gzip
+
 import nibabel
 import numpy as np
 import pytest
@@ -119,9 +121,22 @@ def test_sources_may_number_structures_otherwise_and_lack_some_cases(pool_of, sc
     assert pool.spec.fields["partial_lobes"].classes == ("background", "Left Lobe", "Right Lobe", "not annotated")
 
 
+def tilted(affine, angle):
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return turn @ affine
+
+
+def test_a_grid_that_two_programs_wrote_a_little_differently_is_the_same(pool_of, scans):
+    before = pool_of().digest
+    resave(scans / "scans/anna_1_seg.nii.gz", lambda a, t: (a, tilted(t, 1e-4) + np.eye(4, k=3) * 0.05))
+    assert pool_of().digest == before
+
+
 BROKEN = {
     "shape": ("anna_1_seg", lambda a, t: (a[:-1], t), "must have the shape"),
     "spacing": ("anna_1_seg", lambda a, t: (a, t @ np.diag([1.5, 1, 1, 1])), "must have the spacing"),
+    "tilt": ("anna_1_seg", lambda a, t: (a, tilted(t, 0.05)), "must lie where"),
     "origin": ("anna_1_seg", lambda a, t: (a, t + np.eye(4, k=3) * 9), "must lie where"),
     "table": (
         "bert_1_seg",
@@ -145,6 +160,33 @@ def test_files_that_break_a_rule_are_refused_by_name(pool_of, scans, what):
     assert name.rpartition("_")[0] in str(refused.value)
 
 
+def test_a_brain_mask_that_shows_no_head_is_refused_by_name(pool_of, scans):
+    for case in ("anna_1", "anna_2", "bert_1", "carl_1"):
+        scan = nibabel.load(scans / f"scans/{case}_t1.nii.gz")
+        head = (np.asarray(scan.dataobj) > 0) & (case != "bert_1")
+        nibabel.save(nibabel.Nifti1Image(head.astype(np.uint8), scan.affine), scans / f"scans/{case}_brain.nii.gz")
+    with pytest.raises(DataError, match="bert_1 must show a head at 2 mm"):
+        pool_of(brain="{case}_brain.nii.gz")
+
+
+def test_a_file_whose_position_is_flat_is_refused(pool_of, scans):
+    path = scans / "scans/carl_1_t1.nii.gz"
+    header = bytearray(gzip.decompress(path.read_bytes()))
+    header[280:296] = bytes(16)
+    path.write_bytes(gzip.compress(bytes(header)))
+    with pytest.raises(DataError, match=r"carl_1_t1.nii.gz must"):
+        pool_of()
+
+
+def test_a_region_may_be_a_structure_by_its_own_name(pool_of):
+    assert pool_of(regions={"Stem": ["Stem"]}).target.regions == (("Stem", ("Stem",)),)
+
+
+def test_a_case_without_anything_before_the_border_is_its_own_patient(pool_of):
+    pool = pool_of(patient_before="anna", held_out=["anna_1"])
+    assert [pool.group(each) for each in pool.ids()] == list(pool.ids())
+
+
 def test_a_damaged_file_is_refused(pool_of, scans):
     path = scans / "scans/carl_1_t1.nii.gz"
     path.write_bytes(path.read_bytes()[:300])
@@ -157,8 +199,11 @@ def test_a_damaged_file_is_refused(pool_of, scans):
     [
         ({"structures": {"Lobe": [3, 4], "Stem": [9], "Cyst": [10]}}, "none with 'Cyst'"),
         ({"shape": [8, 8, 8]}, "shape must hold every head"),
+        ({"regions": {"Stem": ["* Lobe"]}}, "names of their own, but got 'Stem' twice"),
+        ({"regions": {"both": ["* Lobe"]}, "groups": {"both": ["Stem"]}}, "but got 'both' twice"),
         ({"labels": "{case}_gone.nii.gz"}, "every case must have a file"),
         ({"images": ["{case}_gone.nii.gz"]}, "must match 1 to"),
+        ({"images": ["/scans/{case}_t1.nii.gz"]}, "must be relative to the pool's folder"),
         ({"folder": "nowhere"}, "folder must exist"),
         ({"held_out": ["dora"]}, "one of the 4"),
         ({"structures": None, "table": "gone.csv"}, "csv file of codes"),
@@ -178,6 +223,8 @@ def test_settings_that_the_files_contradict_are_refused(pool_of, settings, rule)
         ),
         ({"regions": {"all": ["Hand"]}}, "but got 'Hand'"),
         ({"structures": None}, "labels must stand together"),
+        ({"labels": None, "structures": None, "partial": [LOBES]}, "must stand beside labels"),
+        ({"labels": None, "structures": None, "groups": {"both": ["* Lobe"]}}, "must stand beside labels"),
         ({"partial": [LOBES, LOBES]}, "must differ"),
         ({"context": 2}, "context must be 0"),
         ({"images": ["t1.nii.gz"]}, "case"),

@@ -9,11 +9,13 @@ from matplotlib.text import Text
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from dataeff_al.labeling.picturing import Illustrator
 from dataeff_al.labeling.types import Label, LabelerContext, LabelFailure, Request
 from dataeff_al.report.pictures import TISSUE_COLOURS
 from dataeff_al.report.style import SERIES, styled
 from dataeff_al.samples.protocol import PoolContext
 from dataeff_al.samples.types import Sample, SampleId
+from dataeff_al.stores.blobs import MemoryBlobs
 from dataeff_al.vessel.spec import VESSEL_SECTIONS, VesselSectionsParams
 from dataeff_al.vessel.tissues import TISSUES
 from labelers.fem_stress.plot_panels import Scene
@@ -169,6 +171,16 @@ def test_the_labeler_draws_both_stresses_whatever_channels_it_answers(channels, 
         pixels((tmp_path / "label.png").read_bytes()).astype(int) - pixels((tmp_path / "both.png").read_bytes())
     )
     assert (difference.max(axis=-1) > 8).mean() < 1e-3
+
+
+def test_a_campaigns_report_gets_the_labelers_pictures():
+    pool = VESSEL_SECTIONS.factory()(VesselSectionsParams(size=8), PoolContext(Path(), None, 7))
+    maker, blobs = PLUGIN.factory()(FemStressParams(), LabelerContext(pool, Path(), None)), MemoryBlobs()
+    request = Request("a", pool.read(pool.ids()[:1])[0])
+    outcome = maker.label([request])[0]
+    illustrator = Illustrator(maker, blobs)
+    assert illustrator.wants(request, outcome)
+    assert pixels(blobs.get(illustrator.picture(request, outcome))).std() > 1
 
 
 def test_the_labeler_draws_what_it_refused(tmp_path):
