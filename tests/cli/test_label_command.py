@@ -193,7 +193,7 @@ def test_stress_is_nan_outside_tissue_and_in_samples_that_are_no_section(tmp_pat
     ("name", "more", "words"),
     [
         ("datset", [], "Did you mean 'dataset'?"),
-        ("dataset", ["--set", "delay=1"], "--set delay: a key here must be one of delay_s, kind"),
+        ("dataset", ["--set", "delay=1"], "--set delay: a key here must be one of cost, delay_s, kind"),
         ("dataset", ["--set", "delay_s=-1"], "--set delay_s: must be at least 0.0, but got -1"),
         ("dataset", ["--set", "delay_s"], "must have the form key.path=value"),
         ("external", ["--set", "target.kind=class", "--set", "target.classes=[a, b]"], "one that can be called"),

@@ -134,7 +134,8 @@ def test_every_step_has_the_stated_length_inside_the_trust_region(field_view):
 
 def test_a_published_step_is_the_gradient_of_the_loss_times_the_step_size(field_view):
     view = field_view
-    walks = first_walks(view, step_rule="gradient", step_size=0.01, trust_radius=100.0, density_penalty=0.0, steps=1)
+    rule = {"step_rule": "gradient", "step_size": 0.01, "trust_radius": 100.0, "steps": 1}
+    walks = first_walks(view, density_penalty=0.0, precision="float32", **rule)
     walkers = from_labelled(view, view.generator, view.learner, SnnParams(), np.random.default_rng(0))
     gradient, _, _ = slope_of(view, 0.0).gradient(walkers.z, walkers, 1.0)
     moved = walks.path[:, 1] - walks.path[:, 0]
