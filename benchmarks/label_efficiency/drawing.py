@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from benchmarks.harness import Json
 from dataeff_al.report.style import MARKERS, SERIES, new_figure, png, quiet_grid, styled
@@ -35,10 +35,12 @@ def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], 
         axes.plot(labels, np.median(values, 0), marker=marker, markersize=4, color=colour, label=said)
         axes.fill_between(labels, values.min(0), values.max(0), alpha=0.15, color=colour, linewidth=0)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title=title, xlabel="labels", ylabel="test accuracy")
-    axes.set_ylim(bottom=floor)
+    axes.set_ylim(floor, 1.0)
     quiet_grid(axes, "both")
     axes.legend(fontsize=8, loc="lower right", title="method (seeds)", title_fontsize=8)
 
