@@ -111,6 +111,15 @@ def pack_outcome(outcome: Outcome) -> bytes:
     return pack(_label_fields(outcome), {**_label_meta(outcome), "outcome": "label"})
 
 
+def packed(outcome: Outcome) -> bytes:
+    """An outcome as a blob; when it cannot be one, the failure that says so and costs as much."""
+    try:
+        return pack_outcome(outcome)
+    except DataError as error:
+        cost = outcome.draft.cost if isinstance(outcome, Deferred) else outcome.cost
+        return pack_outcome(LabelFailure(f"the answer cannot be kept: {error}", "bad_label", cost))
+
+
 def unpack_outcome(content: bytes) -> Outcome:
     """The outcome that :func:`pack_outcome` wrote. Raises DataError when it is none."""
     fields, meta = unpack(content)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
-from dataeff_al.errors import DataError, RecordError
+from dataeff_al.errors import RecordError
 from dataeff_al.failpoints import reached
 from dataeff_al.labeling.asking import Raised, asked_again, tried
-from dataeff_al.labeling.packing import pack_outcome, unpack_request
+from dataeff_al.labeling.drawings import Drawings
+from dataeff_al.labeling.packing import packed, unpack_request
 from dataeff_al.labeling.picturing import MOST_EACH, Illustrator
 from dataeff_al.labeling.spool import Spool
 from dataeff_al.labeling.types import (
-    Deferred,
     Done,
     Labeler,
     LabelerInfo,
@@ -29,7 +29,6 @@ from dataeff_al.labeling.types import (
 )
 
 MAX_CALLS = 3
-DRAWING_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ class Spooled:
     repeated. After a batch that outlasted its time a new thread goes on; the old one's late answers are still reported.
     ``abandoned`` counts such batches.
 
-    A few outcomes are drawn for the report where the labeler draws: after all outcomes of their batch are in the spool,
-    and for at most ``DRAWING_S`` each, while their attempts count as running.
+    A few outcomes are drawn for the report where the labeler draws (:class:`~dataeff_al.labeling.drawings.Drawings`).
 
     Args:
         labeler: the plugin.
@@ -98,11 +96,10 @@ class Spooled:
         self._queue: deque[_Job] = deque()
         self._known: set[str] = set()
         self._lost: dict[str, str] = {}
-        self._illustrator = Illustrator(labeler, blobs, pictures)
-        self._drawing: dict[str, float] = {}
         self._work: _Work | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
+        self._drawings = Drawings(Illustrator(labeler, blobs, pictures), spool, self._lock)
         self._broken: Exception | None = None
         self.abandoned = 0
 
@@ -167,7 +164,7 @@ class Spooled:
     def _progress(self, attempt: str) -> Progress:
         with self._lock:
             done = self._spool.outcome(attempt)
-            if done is not None and attempt not in self._drawing:
+            if done is not None and not self._drawings.underway(attempt):
                 return done
             if attempt in self._known:
                 return Running()
@@ -188,11 +185,7 @@ class Spooled:
         return self._keep(attempt, found, Times())
 
     def _keep(self, attempt: str, outcome: Outcome, times: Times) -> Done:
-        try:
-            content = pack_outcome(outcome)
-        except DataError as error:
-            content = pack_outcome(LabelFailure(f"the answer cannot be kept: {error}", "bad_label", _cost_of(outcome)))
-        done = Done(self._blobs.put(content), times)
+        done = Done(self._blobs.put(packed(outcome)), times)
         self._spool.mark_done(attempt, done)
         return done
 
@@ -245,7 +238,9 @@ class Spooled:
             reached("label.after")
         share = len(work.jobs)
         work_s, cpu_s = (time.monotonic() - work.began) / share, (time.thread_time() - cpu) / share
-        shown = self._shown(work, requests, found)
+        with self._lock:
+            work.answered = not work.abandoned
+            shown = self._drawings.chosen(requests, found) if work.answered else []
         for job, item in zip(work.jobs, found, strict=True):
             times = Times(work.began - job.queued_at, work_s, cpu_s)
             if not isinstance(item, Raised):
@@ -253,43 +248,13 @@ class Spooled:
             elif not work.abandoned:
                 self._raised(job, item.reason, times)
         for request, outcome in shown:
-            self._draw(request, outcome)
-
-    def _shown(
-        self, work: _Work, requests: Sequence[Request], found: Sequence[Outcome | Raised]
-    ) -> list[tuple[Request, Outcome]]:
-        """What of a batch is to be drawn; its attempts count as running until that is done."""
-        both = zip(requests, found, strict=False)
-        pairs = [(request, item) for request, item in both if not isinstance(item, Raised)]
-        with self._lock:
-            if work.abandoned:
-                return []
-            work.answered = True
-            shown = [(request, item) for request, item in pairs if self._illustrator.wants(request, item)]
-            until = time.monotonic() + DRAWING_S * len(shown)
-            self._drawing.update({request.key: until for request, _ in shown})
-        return shown
-
-    def _draw(self, request: Request, outcome: Outcome) -> None:
-        """Add a picture to an outcome that is in the spool, unless nobody waits for it any more."""
-        with self._lock:
-            if request.key not in self._drawing:
-                return
-        picture = self._illustrator.picture(request, outcome)
-        with self._lock:
-            waited = self._drawing.pop(request.key, None) is not None
-            done = self._spool.outcome(request.key)
-            if waited and done is not None and picture is not None:
-                self._spool.mark_done(request.key, replace(done, picture=picture))
-        if waited:
-            self._on_done(request.key)
+            if self._drawings.draw(request, outcome):
+                self._on_done(request.key)
 
     def _end_overlong_drawing(self) -> None:
-        with self._lock:
-            late = [attempt for attempt, until in self._drawing.items() if time.monotonic() > until]
-            for attempt in late:
-                del self._drawing[attempt]
-            if late:
+        late = self._drawings.overdue()
+        if late:
+            with self._lock:
                 self._start_thread()
         for attempt in late:
             self._on_done(attempt)
@@ -317,7 +282,7 @@ class Spooled:
                 return
             self._lost.pop(attempt, None)
             self._keep(attempt, outcome, times)
-            drawing = attempt in self._drawing
+            drawing = self._drawings.underway(attempt)
         if not drawing:
             self._on_done(attempt)
 
@@ -350,7 +315,3 @@ class Spooled:
         cost = 0 if self.info.effect == "pure" else self.info.max_cost
         times = Times(work.began - job.queued_at, self._timeout_s)
         self._finish_or_lose(job, LabelFailure(reason, "timeout", cost), times)
-
-
-def _cost_of(outcome: Outcome) -> int:
-    return outcome.draft.cost if isinstance(outcome, Deferred) else outcome.cost

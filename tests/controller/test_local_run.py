@@ -7,14 +7,14 @@ import pytest
 
 from dataeff_al.campaign.place import Place
 from dataeff_al.campaign.spec import CampaignSpec
-from dataeff_al.errors import ConflictError, NotFoundError, StateError
+from dataeff_al.errors import ConflictError, NotFoundError, StateError, UnavailableError
 from dataeff_al.rpc import Client
 from services.cli.main import run
 from services.cli.running import exit_code
 from services.controller.assembly import inline_hosts
 from services.inline import InlineRun
 from services.local import CONTROLLER, LocalRun
-from services.runs import FolderRuns, open_run
+from services.runs import FolderRuns, controlled, open_run
 from services.runtime import Settings
 
 
@@ -26,7 +26,7 @@ def spec(texts, tmp_path_factory):
 
 @pytest.fixture
 def slow(texts, tmp_path):
-    return CampaignSpec.parse(texts.slow(), tmp_path)
+    return CampaignSpec.parse(texts.slow().replace("total: 10", "total: 40"), tmp_path)
 
 
 def local(spec, folder, quiet=True):
@@ -73,22 +73,29 @@ def test_another_campaign_of_that_name_is_refused(spec, finished):
         local(spec.model_copy(update={"seed": 99}), folder).run()
 
 
-def bought(folder, name):
-    """Whether the campaign, asked through the run's own controller, has bought a label."""
+def at_work(folder):
+    """Whether the run's own controller runs, and has the campaign."""
     try:
-        with open_run(str(folder), None, Settings()) as (runs, campaign):
-            assert isinstance(runs, Client)
-            assert campaign == name
-            return runs.get(campaign).queries.spent > 0
-    except NotFoundError:
+        with controlled(str(folder), None, Settings()) as found:
+            return found is not None
+    except UnavailableError:
         return False
+
+
+def first_label(folder, name, eventually):
+    """Come back when the campaign, asked through the run's own controller, has bought a label."""
+    eventually(lambda: folder.is_dir() and at_work(folder))
+    with open_run(str(folder), None, Settings()) as (runs, campaign):
+        assert isinstance(runs, Client)
+        assert campaign == name
+        eventually(lambda: runs.get(campaign).queries.spent > 0)
 
 
 def test_an_interrupted_run_is_paused_and_goes_on(slow, tmp_path, eventually):
     folder = tmp_path / "run"
 
     def interrupt():
-        eventually(lambda: (folder / CONTROLLER).exists() and bought(folder, slow.name))
+        first_label(folder, slow.name, eventually)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -100,7 +107,7 @@ def test_an_interrupted_run_is_paused_and_goes_on(slow, tmp_path, eventually):
     assert "interrupted" in done.states[0].paused.reason
     again = local(slow, folder).run()
     assert again.summary["status"] == "finished"
-    assert again.summary["cost"]["spent"] == 10
+    assert again.summary["cost"]["spent"] == 40
 
 
 def test_a_run_that_cannot_be_trained_ends_with_its_error(spec, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dataeff_al.labeling import spooled
+from dataeff_al.labeling import drawings
 from dataeff_al.labeling.combinators import Escalate
 from dataeff_al.labeling.packing import pack_request, unpack_request
 from dataeff_al.labeling.picturing import MOST_EACH, drawn
@@ -109,7 +109,7 @@ def _held(call, gate):
 
 
 def test_who_draws_without_end_is_not_waited_for(painter, hosted, monkeypatch):
-    monkeypatch.setattr(spooled, "DRAWING_S", 0.05)
+    monkeypatch.setattr(drawings, "DRAWING_S", 0.05)
     gate, begun = threading.Event(), threading.Event()
 
     def paint(sample, path):
