@@ -11,15 +11,14 @@ import time
 from collections.abc import Sequence
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from dataeff_al.errors import CapabilityError, DataError, TrainingError
+from dataeff_al.errors import CapabilityError, TrainingError
 from dataeff_al.generators.alpha_gan_network import Autoencoder, CodeCritic, ImageCritic
 from dataeff_al.generators.alpha_gan_spec import AlphaGanParams
-from dataeff_al.generators.pool_tensor import check_learnt, errors, pool_tensor, split
+from dataeff_al.generators.frozen import freeze, restore, weights_of
+from dataeff_al.generators.pool_tensor import judged, pool_tensor, split
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
 from dataeff_al.learners.distortion import check_images
 from dataeff_al.learners.precision import arithmetic
@@ -29,7 +28,6 @@ from dataeff_al.randomness import seed_for
 from dataeff_al.samples.protocol import Codec, Pool
 from dataeff_al.samples.types import SampleId, TensorSpec
 
-_ROWS_AT_ONCE = 256
 _LARGEST_GRADIENT = 10.0
 _MOMENTA = (0.5, 0.9)
 
@@ -62,11 +60,8 @@ class AlphaGan:
             game = Game(self._params, self._network, tuple(self._tensor.shape))
         self._network.begin(x[learn])
         game.play(x[learn], seed)
-        self._network.eval().requires_grad_(False)
-        with torch.no_grad():
-            decoded = torch.cat([self.decode(self.encode(rows)) for rows in x[held].split(_ROWS_AT_ONCE)])
-        error, mean_error = errors(x[held], decoded, x[learn].mean(0))
-        check_learnt(error, mean_error, len(learn))
+        freeze(self._network)
+        error, mean_error = judged(lambda rows: self.decode(self.encode(rows)), x[held], x[learn])
         return GeneratorReport(error, mean_error, self._params.steps, time.perf_counter() - start)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -79,21 +74,16 @@ class AlphaGan:
 
     def state(self) -> bytes:
         """Weights as safetensors bytes."""
-        return save({name: value.contiguous() for name, value in self._network.state_dict().items()})
+        return weights_of(self._network)
 
     def load(self, state: bytes) -> None:
         """Restore what :meth:`state` returned. Raises :class:`DataError` when it is another generator's."""
-        try:
-            self._network.load_state_dict(load(state))
-        except (RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"a generator's state must fit its network, but got: {reason}") from error
-        self._network.eval().requires_grad_(False)
+        restore(self._network, state)
 
     def _fresh(self, seed: int) -> Autoencoder:
         with seeded(seed):
             network = Autoencoder(tuple(self._tensor.shape), self._params.width, self._params.latent_dim)
-        return network.eval().requires_grad_(False)
+        return freeze(network)
 
 
 class Game:

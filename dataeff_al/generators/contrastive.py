@@ -11,12 +11,11 @@ import time
 from collections.abc import Sequence
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dataeff_al.errors import CapabilityError, DataError, TrainingError
+from dataeff_al.errors import CapabilityError, TrainingError
+from dataeff_al.generators.frozen import freeze, restore, weights_of
 from dataeff_al.generators.pool_tensor import pool_tensor, split
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
 from dataeff_al.generators.spec import ContrastiveParams
@@ -82,21 +81,16 @@ class Contrastive:
 
     def state(self) -> bytes:
         """Weights as safetensors bytes."""
-        return save({name: value.contiguous() for name, value in self._network.state_dict().items()})
+        return weights_of(self._network)
 
     def load(self, state: bytes) -> None:
         """Restore what :meth:`state` returned. Raises :class:`DataError` when it is another generator's."""
-        try:
-            self._network.load_state_dict(load(state))
-        except (RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"a generator's state must fit its network, but got: {reason}") from error
-        self._network.eval().requires_grad_(False)
+        restore(self._network, state)
 
     def _fresh(self, seed: int) -> Encoder:
         with seeded(seed):
             network = Encoder(self._tensor, self._params)
-        return network.eval().requires_grad_(False)
+        return freeze(network)
 
     def _optimise(self, x: Tensor, seed: int) -> None:
         params, network = self._params, self._network
@@ -113,7 +107,7 @@ class Contrastive:
                 raise TrainingError(f"the contrastive loss must stay finite, but got {float(loss)} at step {step}.")
             loss.backward()
             optimiser.step()
-        network.eval().requires_grad_(False)
+        freeze(network)
 
     def _loss(self, x: Tensor, views: torch.Generator) -> Tensor:
         """NT-Xent (Chen et al., 2020, equation 1): each view must find its sibling among all ``2 n - 1`` others."""

@@ -6,13 +6,12 @@ import time
 from collections.abc import Sequence
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
-from dataeff_al.errors import DataError, TrainingError
+from dataeff_al.errors import TrainingError
+from dataeff_al.generators.frozen import freeze, restore, weights_of
 from dataeff_al.generators.likelihoods import Likelihood, balanced_weights, likelihood_for
-from dataeff_al.generators.pool_tensor import check_learnt, errors, pool_tensor, split
+from dataeff_al.generators.pool_tensor import judged, pool_tensor, split
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
 from dataeff_al.generators.spec import ConvVaeParams
 from dataeff_al.generators.vae_network import Vae
@@ -23,7 +22,6 @@ from dataeff_al.randomness import seed_for
 from dataeff_al.samples.protocol import Codec, Pool
 from dataeff_al.samples.types import SampleId, TensorSpec
 
-_ROWS_AT_ONCE = 256
 _LARGEST_GRADIENT = 100.0
 
 
@@ -55,10 +53,7 @@ class ConvVae:
         self._vae = self._fresh(seed_for(seed, "weights"))
         weight = balanced_weights(x[learn], self._params.class_balance) if self._tensor.kind == "codes" else None
         self._optimise(x[learn], weight, seed)
-        with torch.no_grad():
-            decoded = torch.cat([self.decode(self.encode(rows)) for rows in x[held].split(_ROWS_AT_ONCE)])
-        error, mean_error = errors(x[held], decoded, x[learn].mean(0), weight)
-        check_learnt(error, mean_error, len(learn))
+        error, mean_error = judged(lambda rows: self.decode(self.encode(rows)), x[held], x[learn], weight)
         return GeneratorReport(error, mean_error, self._params.steps, time.perf_counter() - start)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -71,21 +66,16 @@ class ConvVae:
 
     def state(self) -> bytes:
         """Weights as safetensors bytes."""
-        return save({name: value.contiguous() for name, value in self._vae.state_dict().items()})
+        return weights_of(self._vae)
 
     def load(self, state: bytes) -> None:
         """Restore what :meth:`state` returned. Raises :class:`DataError` when it is another generator's."""
-        try:
-            self._vae.load_state_dict(load(state))
-        except (RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"a generator's state must fit its network, but got: {reason}") from error
-        self._vae.eval().requires_grad_(False)
+        restore(self._vae, state)
 
     def _fresh(self, seed: int) -> Vae:
         with seeded(seed):
             vae = Vae(tuple(self._tensor.shape), self._params.width, self._params.latent_dim)
-        return vae.eval().requires_grad_(False)
+        return freeze(vae)
 
     def _optimise(self, x: Tensor, weight: Tensor | None, seed: int) -> None:
         params, vae = self._params, self._vae
@@ -103,7 +93,7 @@ class ConvVae:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(vae.parameters(), _LARGEST_GRADIENT)
             optimiser.step()
-        vae.eval().requires_grad_(False)
+        freeze(vae)
 
     def _bound(self, x: Tensor, likelihood: Likelihood, beta: float, noise: torch.Generator) -> Tensor:
         """Negative evidence bound: reconstruction + beta KL(q(z | x) || N(0, 1)), averaged over the batch."""

@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from dataeff_al.errors import DataError
-from dataeff_al.generators.pool_tensor import check_learnt, errors, pool_tensor, split
+from dataeff_al.generators.pool_tensor import judged, pool_tensor, split
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
 from dataeff_al.generators.spec import PcaParams
 from dataeff_al.samples.protocol import Codec, Pool
@@ -53,10 +53,7 @@ class Pca:
         rows = x[learn].flatten(1)
         self._mean = rows.mean(0)
         self._components = components(rows - self._mean, self.latent_dim)
-        with torch.no_grad():
-            decoded = self.decode(self.encode(x[held]))
-        error, mean_error = errors(x[held], decoded, self._mean.reshape(self._tensor.shape))
-        check_learnt(error, mean_error, len(learn))
+        error, mean_error = judged(lambda rows: self.decode(self.encode(rows)), x[held], x[learn])
         return GeneratorReport(error, mean_error, 1, time.perf_counter() - start)
 
     def encode(self, x: Tensor) -> Tensor:

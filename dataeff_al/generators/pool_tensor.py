@@ -1,6 +1,6 @@
 """A pool's samples as one tensor, and the part of them that is held back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -33,6 +33,20 @@ def split(n: int, held_back: float, seed: int) -> tuple[Tensor, Tensor]:
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     kept = min(max(round(n * held_back), 1), n - 1)
     return order[kept:].sort().values, order[:kept].sort().values
+
+
+def judged(
+    reconstruct: Callable[[Tensor], Tensor], held: Tensor, learnt: Tensor, weight: Tensor | None = None
+) -> tuple[float, float]:
+    """Mean squared errors on the samples held back: of their reconstruction, and of the mean of those learnt from.
+
+    Raises :class:`TrainingError` when the reconstruction is no better.
+    """
+    with torch.no_grad():
+        decoded = torch.cat([reconstruct(rows) for rows in held.split(_ROWS_AT_ONCE)])
+    error, mean_error = errors(held, decoded, learnt.mean(0), weight)
+    check_learnt(error, mean_error, len(learnt))
+    return error, mean_error
 
 
 def errors(x: Tensor, decoded: Tensor, mean: Tensor, weight: Tensor | None = None) -> tuple[float, float]:

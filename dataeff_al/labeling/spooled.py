@@ -224,18 +224,7 @@ class Spooled:
 
     def _answer(self, work: _Work) -> None:
         cpu = time.thread_time()
-        found: Sequence[Outcome | Raised]
-        requests: list[Request] = []
-        try:
-            requests = [unpack_request(self._blobs.get(job.request), job.attempt) for job in work.jobs]
-            for job in work.jobs:
-                self._spool.mark_started(job.attempt)
-        except Exception as error:  # the labeler has not been called
-            found = [LabelFailure(f"the host failed with {error!r}", "infra")] * len(work.jobs)
-        else:
-            reached("label.before")
-            found = tried(self._labeler, requests)
-            reached("label.after")
+        requests, found = _asked(self._labeler, self._blobs, self._spool, work.jobs)
         share = len(work.jobs)
         work_s, cpu_s = (time.monotonic() - work.began) / share, (time.thread_time() - cpu) / share
         with self._lock:
@@ -315,3 +304,19 @@ class Spooled:
         cost = 0 if self.info.effect == "pure" else self.info.max_cost
         times = Times(work.began - job.queued_at, self._timeout_s)
         self._finish_or_lose(job, LabelFailure(reason, "timeout", cost), times)
+
+
+def _asked(
+    labeler: Labeler, blobs: Blobs, spool: Spool, jobs: Sequence[_Job]
+) -> tuple[Sequence[Request], Sequence[Outcome | Raised]]:
+    """What the labeler was asked, which is nothing when the host failed before, and what came of each job."""
+    try:
+        requests = [unpack_request(blobs.get(job.request), job.attempt) for job in jobs]
+        for job in jobs:
+            spool.mark_started(job.attempt)
+    except Exception as error:  # the labeler has not been called
+        return [], [LabelFailure(f"the host failed with {error!r}", "infra")] * len(jobs)
+    reached("label.before")
+    found = tried(labeler, requests)
+    reached("label.after")
+    return requests, found

@@ -1,5 +1,6 @@
 """Policies that act on one oriented patch: the displacement itself, or the gradient and the softened distance."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ DISTANCE_PX = 10.0
 STEP_PX = 2.0
 
 
-class PatchPolicy:
+class PatchPolicy(ABC):
     """What both forms share: ``outputs`` of the network, the lessons of places, and the motion that outputs mean."""
 
     outputs: ClassVar[int]
@@ -48,13 +49,13 @@ class PatchPolicy:
         part.networks = nn.ModuleList(self.networks[member] for member in members)
         return part
 
+    @abstractmethod
     def lesson(self, places: Places) -> Tensor:
         """What the network must answer at places, ``(m, outputs)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def motion(self, answer: Tensor) -> Tensor:
         """The displacement ``(m, 2)`` in the patch's frame that an answer means, circulating in the first sense."""
-        raise NotImplementedError
 
     def pairs(self, annotated: AnnotatedSet, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Freshly drawn patches ``(count, side, side)`` and lessons ``(count, outputs)``."""
