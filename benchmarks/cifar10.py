@@ -6,25 +6,26 @@ augmented target reaches on 2,000 random labels, seed by seed.
 """
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
+from benchmarks.label_efficiency.recipes import BOOSTED, OURS, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
 from benchmarks.label_efficiency.study import Arm, Group, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 48, "hidden": 256, "first_stride": 2}
-PLAIN = {"kind": "standard", "steps": 1000, "batch_size": 64, "learning_rate": 0.003}
 AUGMENTED = {**PLAIN, "augment": "photograph"}
 VIEWS = {"turn_deg": 10.0, "scale": 0.3, "shift": 0.15, "elastic": 0.0, "mirror": True, "tone": 0.3, "colour": 0.5}
 ENCODER = {"kind": "contrastive", "steps": 1500, "width": 48, "hidden": 256, "first_stride": 2, **VIEWS}
 MILD = {"turn_deg": 5.0, "scale": 0.2, "shift": 0.1, "elastic": 0.0, "mirror": True, "tone": 0.3, "colour": 0.3}
 SEMI = {"kind": "semi_supervised", "steps": 500, "consistency_steps": 500, **MILD}
-OURS = {"kind": "margin", "diversity": 10}
-TYPICAL_START = {"sampler": {"kind": "typical"}, "n": 50}
+TYPICAL_START = typical_start(50)
 RANDOM_START = {"random": 50}
 
 
-def _few(total: int) -> dict[str, object]:
-    return {"unit": "label", "total": total, "per_round": 50, "growth": 0.5}
-
-
-PIPELINE = {"initial": TYPICAL_START, "generator": ENCODER, "trainer": SEMI, "sampler": OURS, "budget": _few(1000)}
+PIPELINE = {
+    "initial": TYPICAL_START,
+    "generator": ENCODER,
+    "trainer": SEMI,
+    "sampler": OURS,
+    "budget": rounds(1000, 50, 0.5),
+}
 
 TARGETS = Group(
     "targets",
@@ -33,11 +34,11 @@ TARGETS = Group(
         "initial": RANDOM_START,
         "trainer": AUGMENTED,
         "sampler": {"kind": "random"},
-        "budget": {"unit": "label", "total": 2000, "per_round": 50, "growth": 1.0},
+        "budget": rounds(2000, 50, 1.0),
     },
     [Arm("augmented"), Arm("plain", {"trainer": PLAIN})],
 )
-OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), Arm("random", {"sampler": {"kind": "random"}})])
+OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random")])
 OWN_START = Group(
     "own-start",
     {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
@@ -45,34 +46,24 @@ OWN_START = Group(
 )
 SAMPLERS = Group(
     "samplers",
-    PIPELINE,
+    {**PIPELINE, "sampler": {"kind": "margin"}},
     [
-        Arm("ours"),
-        Arm("margin", {"sampler": {"kind": "margin"}}),
-        Arm("badge", {"sampler": {"kind": "badge"}}),
-        Arm("typical", {"sampler": {"kind": "typical"}}),
-        Arm("lcmd", {"sampler": {"kind": "lcmd", "space": "latent"}}),
+        Arm("margin"),
+        sampling("badge"),
+        sampling("typical"),
+        sampling("lcmd", space="latent"),
         Arm("staged", {"sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 300}}),
     ],
 )
 ABLATIONS = Group(
     "ablations",
-    PIPELINE,
+    {**PIPELINE, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
     [
-        Arm("ours"),
-        Arm("no-consistency", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}}),
+        Arm("no-consistency"),
         Arm("labels-only", {"trainer": AUGMENTED}),
         Arm("twice-the-steps", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 1000}}),
     ],
 )
-PUBLISHED_WALK = {
-    "kind": "snn",
-    "input": "decoded",
-    "step_rule": "gradient",
-    "step_size": 0.1,
-    "trust_radius": 100.0,
-    "density_penalty": 0.0,
-}
 PUBLISHED = Group(
     "published",
     {
@@ -80,14 +71,14 @@ PUBLISHED = Group(
         "generator": {"kind": "alpha_gan", "steps": 2000},
         "trainer": PLAIN,
         "sampler": PUBLISHED_WALK,
-        "budget": {"unit": "label", "total": 800, "per_round": 50, "growth": 1.0},
+        "budget": rounds(800, 50, 1.0),
     },
     [
         Arm("snn"),
-        Arm("snn-boosted", {"trainer": {**PLAIN, "reweight": "error", "ensemble": "rounds", "ensemble_size": 3}}),
-        Arm("random", {"sampler": {"kind": "random"}}),
-        Arm("margin", {"sampler": {"kind": "margin"}}),
-        Arm("badge", {"sampler": {"kind": "badge"}}),
+        Arm("snn-boosted", {"trainer": BOOSTED}),
+        sampling("random"),
+        sampling("margin"),
+        sampling("badge"),
     ],
 )
 
@@ -123,7 +114,7 @@ COMPARISONS = [
     Comparison(
         "acquisition_vs_best_peer",
         OURS_KEY,
-        [("samplers", arm.name) for arm in SAMPLERS.arms[1:]],
+        [("samplers", arm.name) for arm in SAMPLERS.arms],
         None,
         "acquisition, against the best peer",
     ),
@@ -132,7 +123,7 @@ COMPARISONS = [
 PANELS = {
     "paradigms": ["ours/ours", "targets/augmented", "targets/plain", "published/snn"],
     "acquisition inside the pipeline": ["ours/ours", "ours/random", "samplers/badge", "own-start/random+random"],
-    "ablations": [f"ablations/{arm.name}" for arm in ABLATIONS.arms],
+    "ablations": ["ours/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
 }
 
 BENCHMARK = benchmark_of(STUDY, "accuracy", (0.4, 0.45, 0.5, 0.55), QUESTIONS, COMPARISONS, PANELS)

@@ -4,42 +4,26 @@ The pool are the first 20,000 training digits, the test is the whole test set, w
 """
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
+from benchmarks.label_efficiency.recipes import BOOSTED, OURS, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
 from benchmarks.label_efficiency.study import Arm, Group, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 32, "first_stride": 2}
-PLAIN = {"kind": "standard", "steps": 1000, "batch_size": 64, "learning_rate": 0.003}
 AUGMENTED = {**PLAIN, "augment": "distort"}
 ENCODER = {"kind": "contrastive", "steps": 1500, "width": 32, "first_stride": 2}
 VAE = {"kind": "conv_vae", "latent_dim": 16, "steps": 1500}
 FLAT_VAE = {**VAE, "latent_dim": 2}
 SEMI = {"kind": "semi_supervised", "steps": 300, "consistency_steps": 700}
-OURS = {"kind": "margin", "diversity": 10}
-TYPICAL_START = {"sampler": {"kind": "typical"}, "n": 20}
+TYPICAL_START = typical_start(20)
 RANDOM_START = {"random": 20}
 
 
-def _few(total: int) -> dict[str, object]:
-    return {"unit": "label", "total": total, "per_round": 10, "growth": 0.5}
-
-
-def _many(total: int) -> dict[str, object]:
-    return {"unit": "label", "total": total, "per_round": 20, "growth": 1.0}
-
-
-def _sampler(name: str, **params: object) -> Arm:
-    return Arm(name, {"sampler": {"kind": name.split("-")[0], **params}})
-
-
-PIPELINE = {"initial": TYPICAL_START, "generator": ENCODER, "trainer": SEMI, "sampler": OURS, "budget": _few(300)}
-PUBLISHED_WALK = {
-    "kind": "snn",
-    "input": "decoded",
-    "step_rule": "gradient",
-    "step_size": 0.1,
-    "trust_radius": 100.0,
-    "density_penalty": 0.0,
+PIPELINE = {
+    "initial": TYPICAL_START,
+    "generator": ENCODER,
+    "trainer": SEMI,
+    "sampler": OURS,
+    "budget": rounds(300, 10, 0.5),
 }
-
 TARGETS = Group(
     "targets",
     {
@@ -47,11 +31,11 @@ TARGETS = Group(
         "initial": RANDOM_START,
         "trainer": PLAIN,
         "sampler": {"kind": "random"},
-        "budget": _many(5120),
+        "budget": rounds(5120, 20, 1.0),
     },
     [Arm("plain"), Arm("augmented", {"trainer": AUGMENTED})],
 )
-OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), _sampler("random"), _sampler("margin"), _sampler("badge")])
+OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random"), sampling("margin"), sampling("badge")])
 OWN_START = Group(
     "own-start",
     {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
@@ -64,30 +48,29 @@ PUBLISHED = Group(
         "generator": FLAT_VAE,
         "trainer": PLAIN,
         "sampler": PUBLISHED_WALK,
-        "budget": _many(640),
+        "budget": rounds(640, 20, 1.0),
     },
     [
         Arm("snn-2"),
         Arm("snn-2-original", {"sampler": {**PUBLISHED_WALK, "input": "original"}}),
         Arm("snn-2-bounded", {"sampler": {"kind": "snn"}}),
-        Arm("snn-2-boosted", {"trainer": {**PLAIN, "reweight": "error", "ensemble": "rounds", "ensemble_size": 3}}),
+        Arm("snn-2-boosted", {"trainer": BOOSTED}),
         Arm("snn-16", {"generator": VAE}),
-        _sampler("random"),
-        _sampler("margin"),
-        _sampler("badge"),
-        _sampler("core_set"),
+        sampling("random"),
+        sampling("margin"),
+        sampling("badge"),
+        sampling("core_set"),
     ],
 )
 SAMPLERS = Group(
     "samplers",
-    PIPELINE,
+    {**PIPELINE, "sampler": {"kind": "entropy", "diversity": 10}},
     [
-        Arm("ours"),
-        _sampler("entropy", diversity=10),
-        _sampler("core_set", space="latent"),
-        _sampler("lcmd", space="latent"),
-        _sampler("typical"),
-        _sampler("stochastic", sharpness=3.0),
+        Arm("entropy"),
+        sampling("core_set", space="latent"),
+        sampling("lcmd", space="latent"),
+        sampling("typical"),
+        sampling("stochastic", sharpness=3.0),
         Arm(
             "staged",
             {"sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 60}},
@@ -96,22 +79,21 @@ SAMPLERS = Group(
 )
 PEERS = Group(
     "peers",
-    PIPELINE,
+    {**PIPELINE, "sampler": {"kind": "skactiveml", "strategy": "typiclust"}},
     [
-        Arm("ours"),
+        Arm("skactiveml-typiclust"),
         *(
             Arm(f"skactiveml-{strategy}", {"sampler": {"kind": "skactiveml", "strategy": strategy}})
-            for strategy in ("typiclust", "probcover", "badge", "clue")
+            for strategy in ("probcover", "badge", "clue")
         ),
     ],
     plugins=("peers/skactiveml_samplers.py",),
 )
 ABLATIONS = Group(
     "ablations",
-    PIPELINE,
+    {**PIPELINE, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
     [
-        Arm("ours"),
-        Arm("no-consistency", {"trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}}),
+        Arm("no-consistency"),
         Arm("no-blending", {"trainer": {**SEMI, "blend": 0.0}}),
         Arm("labels-only", {"trainer": AUGMENTED}),
         Arm("pixel-vae", {"generator": VAE}),
@@ -122,7 +104,7 @@ ABLATIONS = Group(
 WALKS = Group(
     "walks",
     {**PIPELINE, "generator": VAE, "sampler": {"kind": "latent_walk"}},
-    [Arm("walk"), Arm("walk-0-steps", {"sampler": {"kind": "latent_walk", "steps": 0}}), _sampler("random")],
+    [Arm("walk"), Arm("walk-0-steps", {"sampler": {"kind": "latent_walk", "steps": 0}}), sampling("random")],
 )
 
 STUDY = Study(
@@ -171,8 +153,8 @@ COMPARISONS = [
         [
             ("ours", "margin"),
             ("ours", "badge"),
-            *(("samplers", arm.name) for arm in SAMPLERS.arms[1:]),
-            *(("peers", arm.name) for arm in PEERS.arms[1:]),
+            *(("samplers", arm.name) for arm in SAMPLERS.arms),
+            *(("peers", arm.name) for arm in PEERS.arms),
         ],
         0.98,
         "acquisition, against the best peer",
@@ -188,7 +170,7 @@ PANELS = {
         "ours/badge",
         "own-start/random+random",
     ],
-    "ablations": [f"ablations/{arm.name}" for arm in ABLATIONS.arms],
+    "ablations": ["ours/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
 }
 
 BENCHMARK = benchmark_of(STUDY, "accuracy", (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS, PANELS)
