@@ -7,7 +7,7 @@ augmented target reaches on 2,000 random labels, seed by seed.
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
 from benchmarks.label_efficiency.recipes import BOOSTED, OURS, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
-from benchmarks.label_efficiency.study import Arm, Group, Study
+from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 48, "hidden": 256, "first_stride": 2}
 AUGMENTED = {**PLAIN, "augment": "photograph"}
@@ -126,4 +126,4 @@ PANELS = {
     "ablations": ["ours/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
 }
 
-BENCHMARK = benchmark_of(STUDY, "accuracy", (0.4, 0.45, 0.5, 0.55), QUESTIONS, COMPARISONS, PANELS)
+BENCHMARK = benchmark_of(STUDY, Metric("accuracy"), (0.4, 0.45, 0.5, 0.55), QUESTIONS, COMPARISONS, PANELS)

@@ -5,7 +5,7 @@ The pool are the first 20,000 training digits, the test is the whole test set, w
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
 from benchmarks.label_efficiency.recipes import BOOSTED, OURS, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
-from benchmarks.label_efficiency.study import Arm, Group, Study
+from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 32, "first_stride": 2}
 AUGMENTED = {**PLAIN, "augment": "distort"}
@@ -173,4 +173,4 @@ PANELS = {
     "ablations": ["ours/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
 }
 
-BENCHMARK = benchmark_of(STUDY, "accuracy", (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS, PANELS)
+BENCHMARK = benchmark_of(STUDY, Metric("accuracy"), (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS, PANELS)

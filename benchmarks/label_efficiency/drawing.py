@@ -24,11 +24,11 @@ def draw(curves: Json, path: Path) -> None:
         figure = new_figure(_PANEL_IN[1], _PANEL_IN[0] * max(len(shown), 1))
         axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
         for each, (title, names) in zip(axes, shown.items(), strict=False):
-            _panel(each, title, {name: series[name] for name in names}, curves["floor"])
+            _panel(each, title, {name: series[name] for name in names}, curves)
         path.write_bytes(png(figure))
 
 
-def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], floor: float) -> None:
+def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], curves: Json) -> None:
     for (name, by_seed), colour, marker in zip(methods.items(), SERIES, MARKERS, strict=False):
         labels, values = _aligned(list(by_seed.values()))
         said = f"{name} ({len(values)})"
@@ -38,11 +38,13 @@ def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], 
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set(title=title, xlabel="labels", ylabel="test accuracy")
-    axes.set_ylim(floor, 1.0)
+    lowest, highest = curves["range"]
+    if highest == 1.0:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set(title=title, xlabel="labels", ylabel=f"test {curves['metric']}")
+    axes.set_ylim(lowest, highest)
     quiet_grid(axes, "both")
-    axes.legend(fontsize=8, loc="lower right", title="method (seeds)", title_fontsize=8)
+    axes.legend(fontsize=8, loc="lower right" if highest else "upper right", title="method (seeds)", title_fontsize=8)
 
 
 def _aligned(seeds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

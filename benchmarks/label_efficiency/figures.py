@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.harness import Json, Table
+from benchmarks.label_efficiency.study import Metric
 from dataeff_al.efficiency import LearningCurve, Saving, area, labels_to_target, saving
 
 Key = tuple[str, str]
@@ -13,15 +14,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Findings:
-    """Curves by method and seed, in the metric ``metric``, where more is better."""
+    """Curves by method and seed, in one metric."""
 
-    metric: str
+    metric: Metric
     curves: Mapping[Key, Mapping[int, LearningCurve]]
     references: Mapping[int, float]
 
     def needed(self, method: Key, target: float) -> list[float | None]:
         """Labels that each seed needed for the target; None where it was not reached."""
-        return [labels_to_target(curve, target, more_is_better=True) for curve in self.curves[method].values()]
+        more = self.metric.more_is_better
+        return [labels_to_target(curve, target, more_is_better=more) for curve in self.curves[method].values()]
 
     def saved(self, method: Key, against: Key, target: float | None) -> Saving | None:
         """What a method saves against another on the seeds that both have; None without such seeds.
@@ -35,19 +37,19 @@ class Findings:
         if not seeds:
             return None
         pairs = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
-        return saving(method[1], pairs[0], against[1], pairs[1], target, more_is_better=True)
+        return saving(method[1], pairs[0], against[1], pairs[1], target, more_is_better=self.metric.more_is_better)
 
 
-def findings(cells: Mapping[str, Json], groups: Mapping[str, str], metric: str) -> Findings:
+def findings(cells: Mapping[str, Json], groups: Mapping[str, str], metric: Metric) -> Findings:
     """The curves of measured cells; ``groups`` tells the group of each cell's key."""
     curves: dict[Key, dict[int, LearningCurve]] = {}
     references: dict[int, float] = {}
     for key, cell in cells.items():
         for name, curve in cell["curves"].items():
-            found = LearningCurve(curve["labels"], curve["test"][metric])
+            found = LearningCurve(curve["labels"], curve["test"][metric.name])
             curves.setdefault((groups[key], name), {})[cell["seed"]] = found
         if cell["reference"]:
-            references[cell["seed"]] = cell["reference"][metric]
+            references[cell["seed"]] = cell["reference"][metric.name]
     return Findings(metric, curves, references)
 
 
@@ -63,7 +65,7 @@ def median_needed(found: Findings, method: Key, target: float) -> float | None:
 
 def needed_table(found: Findings, targets: Sequence[float]) -> Table:
     """Labels needed by every method: the median of the seeds, and in how many the target was reached."""
-    columns = ["group", "method", "seeds", *(f"{target:.0%}" for target in targets), "area", "last", "labels"]
+    columns = ["group", "method", "seeds", *map(found.metric.told, targets), "area", "last", "labels"]
     return Table("labels needed (median of the seeds; reached in)", columns, list(_needed_rows(found, targets)))
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from benchmarks.harness import Benchmark, Cell, Json, Result, Table
 from benchmarks.label_efficiency.figures import Findings, Key, findings, median_needed, needed_table, saving_row
 from benchmarks.label_efficiency.running import measured
-from benchmarks.label_efficiency.study import Study
+from benchmarks.label_efficiency.study import Metric, Study
 from dataeff_al.efficiency import Saving
 
 SEEDS = 5
@@ -40,13 +40,13 @@ class Comparison:
 
 def benchmark_of(
     study: Study,
-    metric: str,
+    metric: Metric,
     targets: Sequence[float],
     questions: Sequence[Question],
     comparisons: Sequence[Comparison],
     panels: Mapping[str, Sequence[str]],
 ) -> Benchmark:
-    """The benchmark of a study; more of the metric is better. ``panels``: the methods of each picture, by title."""
+    """The benchmark of a study; ``panels``: the methods of each picture, by title."""
     groups = {f"{group.name}-{seed}": group.name for group in study.groups for seed in range(1000)}
 
     def cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
@@ -58,7 +58,8 @@ def benchmark_of(
 
     def assemble(cells: Mapping[str, Json]) -> Result:
         found = _assembled(findings(cells, groups, metric), targets, questions, comparisons)
-        return replace(found, curves={"panels": panels, "floor": min(targets), "series": found.curves})
+        shown = [min(targets), 1.0] if metric.more_is_better else [0.0, None]
+        return replace(found, curves={"panels": panels, "metric": metric.name, "range": shown, "series": found.curves})
 
     return Benchmark(seeds=SEEDS, cells=cells, assemble=assemble, piecewise=True)
 

@@ -6,7 +6,18 @@ from typing import Any
 
 _STEPS = {"steps", "consistency_steps"}
 _FEW = 30
-Part = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What the learning curves show: a metric of the test, a share of which more is better, or an error."""
+
+    name: str
+    more_is_better: bool = True
+
+    def told(self, value: float) -> str:
+        """A value as tables show it."""
+        return f"{value:.0%}" if self.more_is_better else f"{value:g}"
 
 
 @dataclass(frozen=True)
@@ -14,7 +25,7 @@ class Arm:
     """One method: the parts that it has in place of its group's."""
 
     name: str
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@ import math
 
 import pytest
 
-from benchmarks import cifar10, mnist
+from benchmarks import cifar10, mnist, vessel
 from benchmarks.label_efficiency.drawing import draw
 from benchmarks.label_efficiency.figures import findings, median_needed, needed_table
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
-from benchmarks.label_efficiency.study import Arm, Group, Study
+from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 from dataeff_al.campaign.spec import CampaignSpec
 
-STUDIES = {"mnist": mnist, "cifar10": cifar10}
+STUDIES = {"mnist": mnist, "cifar10": cifar10, "vessel": vessel}
 GROUPS = [(name, group) for name, module in STUDIES.items() for group in module.STUDY.groups]
 
 
@@ -36,8 +36,8 @@ def test_every_group_is_a_campaign_of_methods_with_names_of_their_own(study, gro
 
 
 def test_a_hurried_campaign_trains_a_few_steps_wherever_steps_are_stated():
-    for _, group in GROUPS:
-        found = mnist.STUDY.campaign(group, 0, quick=True)
+    for study, group in GROUPS:
+        found = STUDIES[study].STUDY.campaign(group, 0, quick=True)
         parts = [found, *found.get("compare", [])]
         stated = [
             part[name]["steps"] for part in parts for name in ("trainer", "generator") if "steps" in part.get(name, {})
@@ -48,7 +48,7 @@ def test_a_hurried_campaign_trains_a_few_steps_wherever_steps_are_stated():
 
 def test_figures_say_how_many_labels_and_how_many_times_fewer():
     cells = {"mine-0": cell(0, good=20, bad=80), "mine-1": cell(1, good=40, bad=80)}
-    found = findings(cells, dict.fromkeys(cells, "mine"), "accuracy")
+    found = findings(cells, dict.fromkeys(cells, "mine"), Metric("accuracy"))
     assert median_needed(found, ("mine", "good"), 0.97) == pytest.approx(30)
     assert median_needed(found, ("mine", "good"), 0.99) is None
     assert median_needed(found, ("mine", "absent"), 0.97) is None
@@ -61,7 +61,7 @@ def test_figures_say_how_many_labels_and_how_many_times_fewer():
 def test_the_best_other_is_the_one_against_which_least_is_saved():
     compared = Comparison("factor", ("mine", "good"), [("mine", "bad"), ("mine", "fair"), ("mine", "absent")], 0.97, "")
     asked = Question("needed", ("mine", "good"), 0.97)
-    benchmark = benchmark_of(toy(), "accuracy", (0.97,), [asked], [compared], {"all": ["mine/good"]})
+    benchmark = benchmark_of(toy(), Metric("accuracy"), (0.97,), [asked], [compared], {"all": ["mine/good"]})
     result = benchmark.assemble({"mine-0": cell(0, good=20, bad=80, fair=30)})
     assert result.figures == {"needed": pytest.approx(20), "factor": pytest.approx(1.5)}
     assert benchmark.assemble({}).figures == {"needed": None, "factor": None}
@@ -69,7 +69,9 @@ def test_the_best_other_is_the_one_against_which_least_is_saved():
 
 
 def test_curves_are_drawn(tmp_path):
-    benchmark = benchmark_of(toy(), "accuracy", (0.9,), [], [], {"all": ["mine/good", "mine/bad"], "none": ["x/y"]})
+    benchmark = benchmark_of(
+        toy(), Metric("accuracy"), (0.9,), [], [], {"all": ["mine/good", "mine/bad"], "none": ["x/y"]}
+    )
     result = benchmark.assemble({"mine-0": cell(0, good=20, bad=80), "mine-1": cell(1, good=20, bad=80)})
     draw(result.curves, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
