@@ -24,6 +24,8 @@ PIPELINE = {
     "sampler": OURS,
     "budget": rounds(300, 10, 0.5),
 }
+SHORTER = {**PIPELINE, "budget": rounds(150, 10, 0.5)}
+
 TARGETS = Group(
     "targets",
     {
@@ -38,7 +40,7 @@ TARGETS = Group(
 OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random"), sampling("margin"), sampling("badge")])
 OWN_START = Group(
     "own-start",
-    {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
+    {**SHORTER, "initial": RANDOM_START, "sampler": {"kind": "random"}},
     [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
 )
 PUBLISHED = Group(
@@ -64,7 +66,7 @@ PUBLISHED = Group(
 )
 SAMPLERS = Group(
     "samplers",
-    {**PIPELINE, "sampler": {"kind": "entropy", "diversity": 10}},
+    {**SHORTER, "sampler": {"kind": "entropy", "diversity": 10}},
     [
         Arm("entropy"),
         sampling("core_set", space="latent"),
@@ -79,7 +81,7 @@ SAMPLERS = Group(
 )
 PEERS = Group(
     "peers",
-    {**PIPELINE, "sampler": {"kind": "skactiveml", "strategy": "typiclust"}},
+    {**SHORTER, "sampler": {"kind": "skactiveml", "strategy": "typiclust"}},
     [
         Arm("skactiveml-typiclust"),
         *(
@@ -91,7 +93,7 @@ PEERS = Group(
 )
 ABLATIONS = Group(
     "ablations",
-    {**PIPELINE, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
+    {**SHORTER, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
     [
         Arm("no-consistency"),
         Arm("no-blending", {"trainer": {**SEMI, "blend": 0.0}}),
@@ -103,7 +105,7 @@ ABLATIONS = Group(
 )
 WALKS = Group(
     "walks",
-    {**PIPELINE, "generator": VAE, "sampler": {"kind": "latent_walk"}},
+    {**SHORTER, "generator": VAE, "sampler": {"kind": "latent_walk"}},
     [Arm("walk"), Arm("walk-0-steps", {"sampler": {"kind": "latent_walk", "steps": 0}}), sampling("random")],
 )
 
