@@ -29,6 +29,8 @@ class Distortion:
         elastic: size of a smooth random displacement, as a part of the image.
         mirror: whether left and right may be exchanged.
         tone: contrast and brightness, drawn from 1 +- and 0 +- this; intensities only.
+        colour: saturation and the channels' balance, drawn from 1 +- parts of this.
+        crop: smallest side of a random crop that takes the image's place, as a part of it; 1: none.
         erase: side of a square that is blanked, as a part of the image; 0: none.
     """
 
@@ -39,6 +41,7 @@ class Distortion:
     mirror: bool = False
     tone: float = 0.0
     colour: float = 0.0
+    crop: float = 1.0
     erase: float = 0.0
 
     @classmethod
@@ -48,8 +51,8 @@ class Distortion:
 
     def scaled(self, factor: float) -> Distortion:
         """The same kinds of change, ``factor`` times as far."""
-        amounts = {name: value * factor for name, value in asdict(self).items() if name != "mirror"}
-        return replace(self, **amounts)
+        kept = {"mirror": self.mirror, "crop": 1.0 - factor * (1.0 - self.crop)}
+        return replace(self, **{name: value * factor for name, value in asdict(self).items()} | kept)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A view of each image ``(n, c, h, w)``; class probabilities stay probabilities."""
@@ -67,9 +70,14 @@ class Distortion:
         size = 1.0 + self.scale * scale
         flip = torch.where(side < 0, -1.0, 1.0) if self.mirror else torch.ones_like(side)
         # Shifts are parts of the image, whose coordinates run from -1 to 1.
+        across, along = 2 * self.shift * right, 2 * self.shift * down
+        if self.crop < 1:
+            share, aside, below = _uniform(generator, (3, len(x)))
+            part = (self.crop**2 + (1 - self.crop**2) * (share + 1) / 2).sqrt()
+            size, across, along = size * part, across + (1 - part) * aside, along + (1 - part) * below
         rows = [
-            torch.stack([flip * size * angle.cos(), -size * (angle + slant).sin(), 2 * self.shift * right], 1),
-            torch.stack([flip * size * angle.sin(), size * (angle + slant).cos(), 2 * self.shift * down], 1),
+            torch.stack([flip * size * angle.cos(), -size * (angle + slant).sin(), across], 1),
+            torch.stack([flip * size * angle.sin(), size * (angle + slant).cos(), along], 1),
         ]
         return functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
 

@@ -3,7 +3,8 @@
 1. Labels propagate over nearest neighbours in the generator's latent space (Iscen et al., 2019), blended with the
    previous model's answers when it knew every class.
 2. The network, started from the generator's encoder where names and shapes agree, learns from the labelled samples and
-   from the pool, weighted by how sure its propagated labels are.
+   from the pool, weighted by how sure its propagated labels are. Where labels foretell each other badly along the
+   graph, labelled samples take the place of pool samples in a batch.
 3. Consistency training (FixMatch, Sohn et al., 2020, with an averaged teacher and the distribution alignment of
    ReMixMatch, Berthelot et al., 2020): the teacher's sure answer to a slightly changed image is taught for a strongly
    changed one. The teacher is the model.
@@ -79,7 +80,7 @@ class SemiSupervised:
         p, sure = torch.from_numpy(lesson.spread.p), torch.from_numpy(lesson.spread.sure)
         for labelled, pooled in lesson.course("imitate", self._params.steps):
             rows = self._weak(torch.cat([lesson.data.x[labelled], lesson.x[pooled]]), lesson.draws)
-            lesson.step(rows, labelled, p[pooled], sure[pooled])
+            lesson.step(rows, labelled, p[pooled], sure[pooled] * lesson.spread.reliable)
 
     def _agree(self, view: View, lesson: Lesson) -> tuple[Learner, float]:
         """Learn what the averaged model is sure of, under stronger changes; returns the averaged model."""
@@ -131,8 +132,10 @@ class Lesson:
         params, module = self._params, self.learner.module
         decay = params.weight_decay
         self._optimiser = torch.optim.AdamW(module.parameters(), lr=params.learning_rate, weight_decay=decay)
-        labelled = batches(len(self.data.x), params.batch_size, steps, seed_for(self._seed, name, "labelled"))
-        pooled = batches(len(self.x), _POOLED * params.batch_size, steps, seed_for(self._seed, name, "pool"))
+        pool_rows = max(params.batch_size, round(_POOLED * params.batch_size * self.spread.reliable))
+        own_rows = (1 + _POOLED) * params.batch_size - pool_rows
+        labelled = batches(len(self.data.x), own_rows, steps, seed_for(self._seed, name, "labelled"))
+        pooled = batches(len(self.x), pool_rows, steps, seed_for(self._seed, name, "pool"))
         module.train()
         for step, rows in enumerate(zip(labelled, pooled, strict=True)):
             for group in self._optimiser.param_groups:

@@ -40,6 +40,10 @@ class SemiSupervisedParams(DistortionParams):
     (``teacher_decay``) answers with at least ``threshold`` probability, its answers being scaled towards the classes'
     shares among the spread labels to the power of ``alignment`` (0: not at all). A batch holds ``batch_size`` labelled
     and three times as many pool samples, which weigh ``pool_weight``.
+
+    How far spread labels can be relied on is measured on the labelled samples, each fifth of them predicted by the
+    others'. Where they get at least ``trust`` of what chance would leave wrong right, they are taken in full; where
+    they get less, labelled samples take the place of pool samples in a batch (0: always in full).
     """
 
     neighbours: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -51,6 +55,7 @@ class SemiSupervisedParams(DistortionParams):
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 16
     pool_weight: Annotated[float, Field(ge=0, le=1000)] = 1.0
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
+    trust: Annotated[float, Field(ge=0, le=1)] = 0.5
     teacher_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     alignment: Annotated[float, Field(ge=0, le=1)] = 1.0
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3

@@ -11,19 +11,25 @@ from dataeff_al.errors import CapabilityError
 from dataeff_al.generators.pool_tensor import pool_tensor
 from dataeff_al.learners.protocol import Learner
 from dataeff_al.samples.types import SampleId
-from dataeff_al.trainers.propagation import certainty, graph_of
+from dataeff_al.trainers.propagation import Graph, certainty, graph_of
 from dataeff_al.trainers.spec import SemiSupervisedParams
 from dataeff_al.view import Labelled, Latents, View
+
+_PARTS = 5
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Probabilities ``p`` ``(n, k)`` float32 of the pool's samples ``ids``, how sure they are ``(n,)``, and notes."""
+    """Probabilities ``p`` ``(n, k)`` float32 of the pool's samples ``ids``, how sure they are ``(n,)``, and notes.
+
+    ``reliable``: how far they are to be taken, from 0 to 1 (in full).
+    """
 
     ids: Sequence[SampleId]
     p: np.ndarray
     sure: np.ndarray
     notes: Mapping[str, str]
+    reliable: float = 1.0
 
 
 def spread_labels(view: View, previous: Learner | None, params: SemiSupervisedParams) -> Spread:
@@ -36,14 +42,44 @@ def spread_labels(view: View, previous: Learner | None, params: SemiSupervisedPa
         raise CapabilityError("trainer semi_supervised must have latents of the pool, but got none.")
     latents = view.latents
     seeds = _seeds(view, latents)
-    p = graph_of(latents.z, params.neighbours, params.sharpness).propagate(seeds, params.alpha)
+    graph = graph_of(latents.z, params.neighbours, params.sharpness)
+    p = graph.propagate(seeds, params.alpha)
+    skill = foreseen(graph, seeds, params.alpha) if params.trust else None
+    reliable = 1.0 if skill is None else float(np.clip(skill / params.trust, 0.0, 1.0))
     new = _new_classes(view)
     if previous is not None and params.blend > 0 and not new:
         x = pool_tensor(view.pool, latents.ids, view.codec)
         p = (1.0 - params.blend) * p + params.blend * previous.predict(x).float().numpy()
     known = seeds.sum(1) > 0
     p[known] = seeds[known] / seeds[known].sum(1, keepdims=True)
-    return Spread(latents.ids, p, certainty(p), _notes(view, seeds, new))
+    return Spread(latents.ids, p, certainty(p), _notes(view, seeds, new, skill), reliable)
+
+
+def foreseen(graph: Graph, seeds: np.ndarray, alpha: float) -> float | None:
+    """How well labels foretell each other along the graph: Cohen's kappa of each fifth, as the other labels spread.
+
+    1: always right; 0: no better than chance; None: no class has two labels, so that nothing can be said. ``seeds``
+    ``(n, k)`` as in :meth:`Graph.propagate`. Labels that are the only one of their class are not asked about.
+    """
+    place = _places(seeds)
+    asked = np.array([], bool)
+    for part in range(_PARTS):
+        held = (place >= 0) & (place % _PARTS == part)
+        others = seeds * ~held[:, None]
+        rows = np.flatnonzero(held & (others.sum(0)[seeds.argmax(1)] > 0))
+        if len(rows):
+            told = graph.propagate(others, alpha)[rows].argmax(1)
+            asked = np.append(asked, told == seeds[rows].argmax(1))
+    if not len(asked):
+        return None
+    chance = 1.0 / max(int((seeds.sum(0) > 0).sum()), 2)
+    return float((asked.mean() - chance) / (1.0 - chance))
+
+
+def _places(seeds: np.ndarray) -> np.ndarray:
+    """The place of each labelled row ``(n,)`` among those of its class; -1 where there is no label."""
+    place = np.cumsum(seeds, 0)[np.arange(len(seeds)), seeds.argmax(1)].astype(int) - 1
+    return np.where(seeds.sum(1) > 0, place, -1)
 
 
 def _seeds(view: View, latents: Latents) -> np.ndarray:
@@ -72,11 +108,11 @@ def _new_classes(view: View) -> set[int]:
     return {code for number, code in codes if number == newest and code is not None and code not in earlier}
 
 
-def _notes(view: View, seeds: np.ndarray, new: set[int]) -> dict[str, str]:
-    """What a reader of the report should know about the classes."""
+def _notes(view: View, seeds: np.ndarray, new: set[int], skill: float | None) -> dict[str, str]:
+    """What a reader of the report should know about the classes and what their labels foretell."""
     classes = view.target.classes
     missing = [classes[code] for code in np.flatnonzero(seeds.sum(0) == 0)]
-    found = {}
+    found = {} if skill is None else {"labels_foretell_labels": f"{skill:.2f}"}
     if missing:
         found["classes_without_label"] = ", ".join(missing)
     if new:

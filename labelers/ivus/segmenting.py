@@ -8,7 +8,7 @@ from labelers.ivus.coarse import LEAST_WALL_MM, Radii, coarse, coarse_costs
 from labelers.ivus.evidence import Evidence, Levels, gather
 from labelers.ivus.held_out import predicted
 from labelers.ivus.smoothing import smooth_rings
-from labelers.ivus.stack import ANGLES, STEP_MM, PolarStack
+from labelers.ivus.stack import ANGLES, STEP_MM, PolarStack, smoothed
 from labelers.ivus.surfaces import closed_pair
 from labelers.ivus.visibility import confidences
 
@@ -17,6 +17,8 @@ COARSE_STIFFNESS, MIDDLE_STIFFNESS, FINE_STIFFNESS = 3e-4, 6e-5, 1.5e-5
 HALF_POWER = 0.07
 """3 dB of the 40 to 50 dB that lie between the dark and the bright of a recording."""
 MOST_FLANK_MM = 0.12
+AVERAGED = (2.0, 0.09)
+"""Angles and mm over which speckle is averaged before classes of grey are told apart."""
 NEIGHBOURS = 0.25
 """Weight of the frames on both sides of a fully seen place, for a spacing well below a millimetre."""
 
@@ -150,9 +152,13 @@ def _steady(found: np.ndarray) -> list[Levels]:
 
 
 def _first_levels(stack: PolarStack) -> Levels:
-    """The two classes of grey (Otsu, 1979) between the catheter and 3 mm."""
+    """The two classes of grey (Otsu, 1979) between the catheter and 3 mm, speckle averaged.
+
+    Unsmoothed, the two classes would be the dark and the bright of the speckle where blood is nearly as bright as wall.
+    """
     first = stack.catheter.ring
-    part = stack.grey[:: max(1, len(stack.grey) // 24), :, first : int(3.0 / STEP_MM)]
+    chosen = stack.grey[:: max(1, len(stack.grey) // 24), :, : int(3.0 / STEP_MM)]
+    part = np.stack([smoothed(grey, *AVERAGED) for grey in chosen])[:, :, first:]
     counts, edges = np.histogram(part, bins=64, range=(0.0, 1.25))
     middle = (edges[1:] + edges[:-1]) / 2
     weight = np.cumsum(counts) / counts.sum()

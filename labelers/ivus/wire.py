@@ -7,6 +7,8 @@ from labelers.ivus.catheter import Catheter
 
 NEAR_MM, BEHIND_MM = 0.6, 2.6
 DARK_SHARE = 0.45
+SPOT = 0.2
+"""A wire is so much brighter than the other angles at its depth, averaged over three angles and samples."""
 WIDEST = 0.14
 """Share of the circle that a wire's shadow takes at most; wider shadows belong to calcium."""
 
@@ -14,12 +16,13 @@ WIDEST = 0.14
 def wire_sectors(grey: np.ndarray, catheter: Catheter, step_mm: float) -> np.ndarray:
     """Which angles ``(n, angles)`` bool of polar frames ``(n, angles, radii)`` a guide-wire hides."""
     first, near, behind = catheter.ring, int(NEAR_MM / step_mm), int(BEHIND_MM / step_mm)
-    close = grey[:, :, first : first + near]
+    # beside the other angles at the same depth: neither ring-down nor a bright wall near the catheter hides the spot
+    close = grey[:, :, catheter.radius : first + near]
+    close = close - np.median(close, axis=1, keepdims=True)
     far = grey[:, :, first + near : first + behind].mean(axis=2)
     far = ndimage.uniform_filter1d(far, 5, axis=1, mode="wrap")
     usual = np.median(far, axis=1, keepdims=True)
-    bright = ndimage.uniform_filter1d(close, 3, axis=2).max(axis=2)
-    lit = bright > np.median(bright, axis=1, keepdims=True) + 0.2
+    lit = ndimage.uniform_filter(close, (1, 3, 3), mode=("nearest", "wrap", "nearest")).max(axis=2) > SPOT
     dark = far < DARK_SHARE * usual
     found = np.zeros(dark.shape, dtype=bool)
     for frame in range(len(grey)):

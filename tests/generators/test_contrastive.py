@@ -76,7 +76,16 @@ def test_no_distortion_leaves_the_image():
 
 
 @pytest.mark.parametrize(
-    "change", [{"turn_deg": 20.0}, {"scale": 0.3}, {"shift": 0.2}, {"elastic": 0.1}, {"tone": 0.5}, {"erase": 0.4}]
+    "change",
+    [
+        {"turn_deg": 20.0},
+        {"scale": 0.3},
+        {"shift": 0.2},
+        {"crop": 0.5},
+        {"elastic": 0.1},
+        {"tone": 0.5},
+        {"erase": 0.4},
+    ],
 )
 def test_every_kind_of_change_changes_and_is_drawn_from_the_generator(change):
     x = images()
@@ -94,6 +103,22 @@ def test_a_shift_is_a_part_of_the_image():
     columns = (moved.sum((1, 2)) * torch.arange(20)).sum(1) / moved.sum((1, 2, 3))
     assert float((columns - 10).abs().max()) <= 0.2 * 20 + 0.51
     assert float((columns - 10).abs().max()) > 0.15 * 20
+
+
+def test_a_crop_is_a_part_of_the_image_brought_back_to_its_size():
+    ramp = torch.linspace(0, 1, 40).expand(300, 1, 40, 40)
+    seen = replace(KEEP, crop=0.5)(ramp, drawn())
+    width = (seen[:, 0, 20, -1] - seen[:, 0, 20, 0]) / (ramp[0, 0, 20, -1] - ramp[0, 0, 20, 0])
+    assert 0.48 < float(width.min()) < 0.6
+    assert 0.95 < float(width.max()) <= 1.01
+    # Parts are drawn by their area, and a crop never leaves the image.
+    assert float((width**2).mean()) == pytest.approx((0.5**2 + 1) / 2, abs=0.04)
+    assert float(seen[:, 0, 20, 0].min()) < 0.05
+    assert float(seen[:, 0, 20, -1].max()) > 0.95
+
+
+def test_a_weaker_view_crops_less():
+    assert replace(KEEP, crop=0.4).scaled(0.5).crop == pytest.approx(0.7)
 
 
 def test_class_probabilities_stay_probabilities():

@@ -14,7 +14,7 @@ from dataeff_al.trainers.propagation import certainty, graph_of
 from dataeff_al.trainers.protocol import TrainerContext
 from dataeff_al.trainers.semi_supervised import Shares
 from dataeff_al.trainers.spec import SemiSupervisedParams
-from dataeff_al.trainers.spreading import spread_labels
+from dataeff_al.trainers.spreading import foreseen, spread_labels
 
 NET = {"width": 8, "hidden": 16}
 QUICK = {"steps": 40, "consistency_steps": 30, "batch_size": 8, "neighbours": 4}
@@ -77,6 +77,44 @@ def test_labels_follow_the_shape_of_the_pool():
     p = graph_of(z, 8, 3.0).propagate(seeds, 0.99)
     assert p.sum(1) == pytest.approx(1.0, abs=1e-5)
     assert ((p[:, 0] > 0.5) == upper).mean() > 0.95
+
+
+def known(upper, rows):
+    seeds = np.zeros((len(upper), 2), np.float32)
+    seeds[rows, np.where(upper[rows], 0, 1)] = 1
+    return seeds
+
+
+def test_labels_that_follow_the_shape_foretell_each_other():
+    z, upper = two_moons()
+    rows = np.random.default_rng(1).choice(len(z), 40, replace=False)
+    assert foreseen(graph_of(z, 8, 3.0), known(upper, rows), 0.99) > 0.9
+
+
+def test_labels_that_have_nothing_to_do_with_the_shape_foretell_nothing():
+    z, _ = two_moons()
+    chance = np.random.default_rng(2).random(len(z)) < 0.5
+    assert abs(foreseen(graph_of(z, 8, 3.0), known(chance, np.arange(120)), 0.99)) < 0.4
+
+
+def test_a_label_for_each_class_says_nothing_of_what_labels_foretell():
+    z, upper = two_moons()
+    rows = [np.flatnonzero(upper)[0], np.flatnonzero(~upper)[0]]
+    assert foreseen(graph_of(z, 8, 3.0), known(upper, rows), 0.99) is None
+
+
+def test_spread_labels_that_cannot_be_relied_on_are_taken_less(view):
+    flipped = tuple(
+        replace(entry, label=replace(entry.label, target={"label": np.array(number // 2 % 2)}))
+        for number, entry in enumerate(view.labelled)
+    )
+    trusting, wary = SemiSupervisedParams(neighbours=4, trust=0.0), SemiSupervisedParams(neighbours=4, trust=1.0)
+    assert spread_labels(replace(view, labelled=flipped), None, trusting).reliable == 1.0
+    spread = spread_labels(replace(view, labelled=flipped), None, wary)
+    assert spread.reliable < 0.6
+    assert "labels_foretell_labels" in spread.notes
+    fitted = policy(trust=1.0).fit(replace(view, labelled=flipped), None, 3)
+    assert fitted.notes["labels_foretell_labels"] == spread.notes["labels_foretell_labels"]
 
 
 def test_propagation_solves_its_equation():
