@@ -73,11 +73,12 @@ SAMPLERS = Group(
         sampling("lcmd", space="latent"),
         sampling("typical"),
         sampling("stochastic", sharpness=3.0),
-        Arm(
-            "staged",
-            {"sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 60}},
-        ),
     ],
+)
+REGIMES = Group(
+    "regimes",
+    {**SHORTER, "sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 60}},
+    [Arm("typical-then-ours")],
 )
 PEERS = Group(
     "peers",
@@ -118,7 +119,7 @@ STUDY = Study(
         "labeler": {"kind": "dataset"},
         "stop": {"metric": "accuracy"},
     },
-    [TARGETS, OURS_GROUP, OWN_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
+    [TARGETS, OURS_GROUP, REGIMES, OWN_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
     quick={
         "pool": {"kind": "mnist", "size": 600},
         "evaluation": {"validation": 0, "test": 200},
@@ -170,6 +171,7 @@ PANELS = {
         "ours/random",
         "ours/margin",
         "ours/badge",
+        "regimes/typical-then-ours",
         "own-start/random+random",
     ],
     "ablations": ["ours/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],

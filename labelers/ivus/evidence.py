@@ -53,8 +53,7 @@ def gather(grey: np.ndarray, levels: Levels, first: int, hidden: np.ndarray) -> 
     first_tissue = max(levels.wall - levels.blood, 0.06)
     unfolded = smoothed(decompressed(plain * (levels.contrast / first_tissue), first_tissue), 1.2, 0.03)
     wide = smoothed(unfolded, 1.6, 0.03)
-    bright = np.maximum(wide - 0.5, 0.0)
-    passed = np.cumsum(bright, axis=1) * STEP_MM / PASSED_MM
+    passed = tissue_passed_mm(wide) / PASSED_MM
     still_blood = np.exp(-passed)
     region = passed - np.cumsum(np.maximum(0.5 - wide, 0.0) * still_blood, axis=1) * STEP_MM / 0.25
     tissue_passed = np.cumsum(np.maximum(scaled - 0.5, 0.0), axis=1) * STEP_MM / PASSED_MM
@@ -81,6 +80,17 @@ def decompressed(scaled: np.ndarray, contrast: float) -> np.ndarray:
     """
     k = np.float32(np.clip(DISPLAY_RANGE * contrast, 1.0, MOST_UNFOLDED))
     return np.expm1(k * np.clip(scaled, -0.5, 1.4)) / np.expm1(k)
+
+
+def tissue_passed_mm(scaled: np.ndarray) -> np.ndarray:
+    """Depth of tissue ``(angles, radii)`` that a beam has passed for sure, mm at full contrast.
+
+    Page's cumulative sum (1954) of what is brighter than half-way between blood (0) and tissue (1): the dark of speckle
+    takes back what its bright gave, so that bright blood never adds up to tissue. What was once reached stays.
+    """
+    total = np.cumsum(np.clip(scaled - 0.5, -1.0, 1.0), axis=1) * STEP_MM
+    change = total - np.minimum.accumulate(np.minimum(total, 0.0), axis=1)
+    return np.asarray(np.maximum.accumulate(change, axis=1))
 
 
 def _outside(total: np.ndarray, window_mm: float) -> np.ndarray:

@@ -41,6 +41,9 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     shown = predicted(stack, costs, spacing_mm)
     first = coarse(costs, spacing_mm)
     radii = _smoothed(evidence, first, COARSE_STIFFNESS, say)[0]
+    evidence = evidence_of(stack, levels_of(stack, radii))
+    second = coarse(coarse_costs(evidence, stack.catheter.radius), spacing_mm)
+    radii = _smoothed(evidence, second, COARSE_STIFFNESS, say)[0]
     levels = levels_of(stack, radii)
     evidence = evidence_of(stack, levels)
     radii = _smoothed(evidence, refined(evidence, radii, (0.10, 0.16)), MIDDLE_STIFFNESS, say)[0]
