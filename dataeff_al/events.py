@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Purpose = Literal["initial", "acquire", "validation", "test", "reference"]
 AccountName = Literal["queries", "evaluation"]
-FailureKind = Literal["infra", "timeout", "bad_label", "refused"]
+FailureKind = Literal["infra", "timeout", "bad_label", "refused", "passed_on"]
 Outcome = Literal["reached", "exhausted", "plateau", "not_worth", "pool_empty", "completed"]
 
 
@@ -215,7 +215,10 @@ class ExtraFailed(Record):
 
 
 class AttemptFailed(Record):
-    """An attempt ended without a label; ``picture``: a PNG of why."""
+    """An attempt ended without a label; ``picture``: a PNG of why.
+
+    ``request``: what those outside are asked when it was passed on to them: the question with a draft, as a rule.
+    """
 
     kind: Literal["attempt_failed"] = "attempt_failed"
     attempt: str
@@ -224,6 +227,7 @@ class AttemptFailed(Record):
     reason: str
     cost: int = 0
     picture: str | None = None
+    request: str | None = None
 
 
 class AttemptExpired(Record):

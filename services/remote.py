@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from dataeff_al.campaign.questions import Question, Told, write_samples
+from dataeff_al.campaign.questions import Question, Told, question_of, write_samples
 from dataeff_al.campaign.standing import Standing
 from dataeff_al.labeling.npz_labels import read_labels
 from dataeff_al.labeling.types import Label
@@ -122,4 +122,4 @@ class RemoteCampaign:
 
 
 def _question(lease: Lease) -> Question:
-    return Question(lease.attempt, lease.request.sample)
+    return question_of(lease.request)

@@ -45,11 +45,17 @@ def _with_query(state: State, query: QueryState) -> State:
     if new is QueryStatus.LABELLED:
         answered = _counted(answered, key, 1)
     waits = new is QueryStatus.PROPOSED
+    waiting, handed = state.waiting.leave(query.id), state.handed.leave(query.id)
+    if waits and query.passed_on:
+        handed = state.handed.join(query.id)
+    elif waits:
+        waiting = state.waiting.join(query.id)
     return replace(
         state,
         queries=state.queries.set(query.id, query),
         live=live,
-        waiting=state.waiting.join(query.id) if waits else state.waiting.leave(query.id),
+        waiting=waiting,
+        handed=handed,
         unknown=state.unknown + (new is QueryStatus.OUTCOME_UNKNOWN) - (old is QueryStatus.OUTCOME_UNKNOWN),
         unanswered=unanswered,
         answered=answered,
@@ -175,7 +181,7 @@ def _answered(query: QueryState, label: ev.LabelRecord, cost: int) -> QueryState
         cost=cost,
         work_s=label.work_s,
         cpu_s=label.cpu_s,
-        picture=label.picture,
+        picture=label.picture or (query.picture if query.passed_on else None),
     )
 
 
@@ -206,6 +212,8 @@ def _back_to_queue(state: State, query: QueryState, reason: str) -> State:
 
 def _attempt_failed(state: State, event: ev.AttemptFailed) -> State:
     query = replace(state.queries[event.query], picture=event.picture)
+    if event.request is not None:
+        query = replace(query, request=event.request, passed_on=True)
     within = min(event.cost, query.max_cost)
     state = _end_attempt(state, event.attempt, AttemptStatus.FAILED, event.reason, event.cost)
     state = _book(_back_to_queue(state, query, event.reason), query, wasted=within)

@@ -5,6 +5,7 @@ a repeated call would be free or the labeler has never been called for it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dataeff_al.blobs import Blobs
@@ -16,8 +17,8 @@ from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
 from dataeff_al.events import LabelRecord
 from dataeff_al.failpoints import reached
-from dataeff_al.labeling.packing import unpack_outcome
-from dataeff_al.labeling.types import Deferred, Done, LabelerHost, LabelFailure, Progress, Running, Unknown
+from dataeff_al.labeling.packing import pack_request, unpack_outcome, unpack_request
+from dataeff_al.labeling.types import Deferred, Done, Label, LabelerHost, LabelFailure, Progress, Running, Unknown
 
 WITHDRAWN = "withdrawn before it was begun"
 
@@ -53,6 +54,10 @@ class Attempts:
     def _pushes(self) -> bool:
         return self._labeler.info.delivery == "push"
 
+    def _is_outside(self, attempt: str) -> bool:
+        """Whether people or programs outside have the attempt: it is theirs to end."""
+        return not self._pushes or self._state.queries[self._state.attempts[attempt].query].passed_on
+
     def recollect(self) -> None:
         """Take up what an earlier life left at the host of attempts that are over: a late answer is heard, and what is
         in the record may be forgotten."""
@@ -65,20 +70,19 @@ class Attempts:
 
     def grant(self, action: do.Grant) -> None:
         """Lease as many queries as the host has room for; whoever pulls takes leases of their own accord."""
-        room = self._labeler.capacity - len(self._state.open)
+        room = self._labeler.capacity - sum(not self._is_outside(attempt) for attempt in self._state.open)
         if room > 0 and self._pushes:
             self._execute(cmd.GrantAttempts(action.queries[:room]))
 
     def attend(self, attempt: str, *, may_begin: Callable[[], bool]) -> None:
         """Tell the host of an attempt, once; after a restart, find out first what became of it."""
-        if attempt in self._sent or attempt not in self._state.open:
+        if attempt in self._sent or attempt not in self._state.open or self._is_outside(attempt):
             return
         progress = self._poll(attempt)
         if isinstance(progress, Done):
             self._expect_news(attempt)
         elif isinstance(progress, Running):
-            if self._pushes:
-                self._sent.add(attempt)
+            self._sent.add(attempt)
         elif self._is_lost(progress):
             self._execute(cmd.Lose(attempt, progress.reason))
         elif self._state.cancelling and not (progress.started and self._labeler.info.effect == "keyed"):
@@ -90,11 +94,12 @@ class Attempts:
         """The deadline has passed: whoever is at work gets more time, and what a host has lost is begun again."""
         if attempt not in self._state.open:
             return
+        if self._is_outside(attempt):
+            self._execute(cmd.Expire((attempt,)))
+            return
         progress = self._poll(attempt)
         if isinstance(progress, Done):
             self._expect_news(attempt)
-        elif not self._pushes:
-            self._execute(cmd.Expire((attempt,)))
         elif isinstance(progress, Running):
             self._execute(cmd.Renew((attempt,)))
         else:
@@ -190,11 +195,8 @@ class Attempts:
 
     def _command(self, attempt: str, done: Done) -> cmd.Command:
         outcome: Any = unpack_outcome(self._blobs.get(done.outcome))
-        if isinstance(outcome, LabelFailure):
-            return cmd.Fail(attempt, outcome.kind, outcome.reason, outcome.cost, done.picture)
-        if isinstance(outcome, Deferred):
-            reason = f"deferred at confidence {outcome.confidence:.3g} {outcome.reason}".strip()
-            return cmd.Fail(attempt, "refused", reason, outcome.draft.cost, done.picture)
+        if not isinstance(outcome, Label):
+            return self._without_label(attempt, outcome, done.picture)
         record = LabelRecord(
             label=done.outcome,
             cost=outcome.cost,
@@ -203,6 +205,25 @@ class Attempts:
             picture=done.picture,
         )
         return cmd.Tell(attempt, record)
+
+    def _without_label(self, attempt: str, outcome: LabelFailure | Deferred, picture: Ref | None) -> cmd.Command:
+        """A failure; or what is passed on to those outside, where there are any, with the draft."""
+        if isinstance(outcome, LabelFailure) and outcome.kind != "passed_on":
+            return cmd.Fail(attempt, outcome.kind, outcome.reason, outcome.cost, picture)
+        cost, draft, reason = outcome.cost, None, outcome.reason
+        if isinstance(outcome, Deferred):
+            draft = outcome.draft
+            reason = f"deferred at confidence {outcome.confidence:.3g} {reason}".strip()
+        if self._labeler.info.outside is None:
+            return cmd.Fail(attempt, "refused", reason, cost, picture)
+        return cmd.Fail(attempt, "passed_on", reason, cost, picture, self._handed_on(attempt, draft))
+
+    def _handed_on(self, attempt: str, draft: Label | None) -> Ref:
+        """The question as those outside get it."""
+        asked = Ref(self._state.queries[self._state.attempts[attempt].query].request)
+        if draft is None:
+            return asked
+        return self._blobs.put(pack_request(replace(unpack_request(self._blobs.get(asked), attempt), draft=draft)))
 
 
 def _never_begun(progress: Progress) -> bool:

@@ -30,9 +30,10 @@ class StepError:
 
 @dataclass(frozen=True)
 class GrantAttempts:
-    """Lease these queries to the labeler."""
+    """Lease these queries to the labeler; ``lease_s``: for how long, unless as long as the campaign says."""
 
     queries: tuple[str, ...]
+    lease_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,15 @@ class Tell:
 
 @dataclass(frozen=True)
 class Fail:
-    """An attempt ended without a label; ``picture``: the ref of a PNG of why."""
+    """An attempt ended without a label; ``picture``: the ref of a PNG of why; ``request``: of what those outside are
+    asked, when it is passed on."""
 
     attempt: str
     failure: FailureKind
     reason: str
     cost: int = 0
     picture: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,10 @@ class Lose:
 
 @dataclass(frozen=True)
 class Renew:
-    """The attempts are alive."""
+    """The attempts are alive; ``lease_s`` as in :class:`GrantAttempts`."""
 
     attempts: tuple[str, ...]
+    lease_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _lease_s(state: State) -> float:
 def _grant(state: State, command: cmd.GrantAttempts, now: float) -> Events:
     if state.paused or state.cancelling or state.terminal:
         raise StateError(f"queries are leased only while a campaign runs, but got a campaign that is {state.status}.")
-    deadline = now + _lease_s(state)
+    deadline = now + (command.lease_s or _lease_s(state))
     grants = []
     for key in dict.fromkeys(command.queries):
         if key not in state.queries:
@@ -121,13 +121,18 @@ def _fail(state: State, command: cmd.Fail, _: float) -> Events:
     holds = attempt.id in state.open or attempt.status is AttemptStatus.UNKNOWN
     body = {"attempt": attempt.id, "query": query.id, "failure": command.failure, "reason": command.reason}
     if holds and query.id in state.live:
-        give_up = command.failure == "refused" or attempt.number >= MAX_ATTEMPTS
-        failed = ev.AttemptFailed(**body, cost=command.cost, picture=command.picture)
+        give_up = command.failure == "refused" or (command.request is None and _was_last(attempt, query))
+        failed = ev.AttemptFailed(**body, cost=command.cost, picture=command.picture, request=command.request)
         return _after_failure(state, failed, query, command.reason, give_up)
     unpaid = _unpaid(attempt, command.cost)
     if unpaid:
         return [ev.ExtraFailed(**body, cost=unpaid)]
     return [ev.AttemptFailed(**body)] if holds else []
+
+
+def _was_last(attempt: AttemptState, query: QueryState) -> bool:
+    """Whether nobody tries again. What was passed on had an attempt more, before anybody was asked."""
+    return attempt.number >= MAX_ATTEMPTS + query.passed_on
 
 
 def _after_failure(state: State, failed: ev.AttemptFailed, query: QueryState, reason: str, give_up: bool) -> Events:
@@ -164,7 +169,7 @@ def _lose(state: State, command: cmd.Lose, _: float) -> Events:
 
 def _renew(state: State, command: cmd.Renew, now: float) -> Events:
     alive = tuple(key for key in dict.fromkeys(command.attempts) if key in state.open)
-    return [ev.Beat(attempts=alive, deadline=now + _lease_s(state))] if alive else []
+    return [ev.Beat(attempts=alive, deadline=now + (command.lease_s or _lease_s(state)))] if alive else []
 
 
 def _expire(state: State, command: cmd.Expire, now: float) -> Events:
@@ -174,7 +179,7 @@ def _expire(state: State, command: cmd.Expire, now: float) -> Events:
         if key not in state.open or attempt.deadline > now:
             continue
         events.append(ev.AttemptExpired(attempt=key, query=query.id))
-        if attempt.number >= MAX_ATTEMPTS and query.id in state.live:
+        if _was_last(attempt, query) and query.id in state.live:
             events.append(ev.DeadLettered(query=query.id, reason="the deadline passed"))
     return events
 
@@ -193,7 +198,7 @@ def _settle(state: State, command: cmd.Settle, _: float) -> Events:
     dead = ev.DeadLettered(query=query.id, reason=reason)
     if cost > state.accounts[query.account].free:
         return [dead, settled]
-    return [settled, dead] if attempt.number >= MAX_ATTEMPTS else [settled]
+    return [settled, dead] if _was_last(attempt, query) else [settled]
 
 
 def _withdraw(state: State, command: cmd.Withdraw, _: float) -> Events:

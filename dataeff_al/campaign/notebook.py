@@ -34,7 +34,7 @@ from dataeff_al.campaign.state import State
 from dataeff_al.errors import CapabilityError, StateError
 from dataeff_al.events import Event
 from dataeff_al.labeling.npz_labels import read_labels
-from dataeff_al.labeling.types import Labeler
+from dataeff_al.labeling.types import Labeler, LabelerInfo, answered_outside
 from dataeff_al.registry import Plugin
 from dataeff_al.samples.types import TargetSpec
 from dataeff_al.stores.open import RECORD
@@ -118,7 +118,7 @@ class Campaign:
     @property
     def instructions(self) -> str:
         """What those who answer should read first."""
-        return str(getattr(self.spec.labeler.params, "instructions", ""))
+        return str(getattr(self._labeler, "instructions", ""))
 
     @property
     def status(self) -> Standing:
@@ -141,16 +141,16 @@ class Campaign:
         """
         if n < 1:
             raise StateError(f"at least 1 query must be asked for, but got {n!r}.")
-        self._check_external()
+        self._outside()
         with self._record() as store:
             states, _ = self._drive(store, resume=False)
             _check_running(states)
-            return lease(store, self._hosts.blobs, n)
+            return lease(store, self._hosts.blobs, n, self._labeler.info)
 
     def leased(self) -> list[Question]:
         """Queries that were leased before and have no answer yet, as after a restart."""
         with self._record() as store:
-            return leased(store, self._hosts.blobs)
+            return leased(store, self._hosts.blobs, self._labeler.info)
 
     def tell(self, answers: Mapping[str, Any]) -> Told:
         """Record answers by attempt, then go on as far as they allow.
@@ -163,9 +163,9 @@ class Campaign:
             DataError: an answer of another form. NotFoundError: an attempt that was never leased.
             ConflictError: another answer than the attempt has. StateError: the campaign stopped because of an error.
         """
-        self._check_external()
+        cost = self._outside().cost
         with self._record() as store:
-            told = tell(store, self._hosts.blobs, answers, self._labeler.info.cost)
+            told = tell(store, self._hosts.blobs, answers, cost)
             self._drive(store, resume=False)
         return told
 
@@ -174,7 +174,7 @@ class Campaign:
 
         Rows of nothing but -1 (classes), 255 (masks) or NaN are no answers yet and are left out.
         """
-        cost = self._labeler.info.cost
+        cost = self._outside().cost
         labels = read_labels(Path(path), self.target)
         return self.tell({str(attempt): replace(label, cost=cost) for attempt, label in labels.items()})
 
@@ -243,12 +243,15 @@ class Campaign:
             self._written = now
         return self._summary
 
-    def _check_external(self) -> None:
-        info = self._labeler.info
-        if info.delivery != "pull":
+    def _outside(self) -> LabelerInfo:
+        """The declaration of those who answer from outside. Raises CapabilityError when there are none."""
+        info = answered_outside(self._labeler.info)
+        if info is None:
+            name = self._labeler.info.name
             raise CapabilityError(
-                f"ask and tell need a labeler that answers from outside, such as external, but got {info.name!r}."
+                f"ask and tell need a labeler that answers from outside, such as external, but got {name!r}."
             )
+        return info
 
 
 @contextmanager

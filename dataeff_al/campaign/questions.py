@@ -14,19 +14,21 @@ import numpy as np
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.commands import Command, Fail, GrantAttempts, Tell
 from dataeff_al.campaign.ledger import Ledger
-from dataeff_al.campaign.state import AttemptStatus, QueryStatus, State
+from dataeff_al.campaign.state import AttemptState, AttemptStatus, QueryStatus, State
 from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import ConflictError, DataError, NotFoundError
 from dataeff_al.events import AttemptGrant, LabelRecord, Leased
 from dataeff_al.labeling.check import problem
 from dataeff_al.labeling.npz_writing import sample_arrays
 from dataeff_al.labeling.packing import pack_outcome, unpack_request
-from dataeff_al.labeling.types import Label, LabelFailure
+from dataeff_al.labeling.types import Label, LabelerInfo, LabelFailure, Request, answered_outside
 from dataeff_al.samples.archive import write_arrays
 from dataeff_al.samples.declared import samples_from_json, target_from_json
 from dataeff_al.samples.targets import TARGET_DTYPES, check_target
 from dataeff_al.samples.types import Sample, SampleId, SampleSpec, TargetSpec
 from dataeff_al.stores.protocol import Store
+
+DRAFT = "draft_"
 
 
 class Question(NamedTuple):
@@ -45,28 +47,43 @@ class Told:
     repeated: int = 0
 
 
-def waiting(state: State) -> list[str]:
-    """Queries that nobody has leased, in the order in which they are asked."""
-    return [query.id for query in state.live_queries() if query.status is QueryStatus.PROPOSED]
+def waiting(state: State, info: LabelerInfo) -> list[str]:
+    """Queries for those outside that nobody has leased, in the order in which they are asked.
+
+    ``info``: of the campaign's labeler, which may have to pass a query on first.
+    """
+    free = (query for query in state.live_queries() if query.status is QueryStatus.PROPOSED)
+    return [query.id for query in free if info.delivery == "pull" or query.passed_on]
 
 
-def lease(store: Store, blobs: Blobs, n: int) -> list[Question]:
+def leased_outside(state: State, info: LabelerInfo) -> list[AttemptState]:
+    """Attempts of those outside that have no answer yet, in the order in which they were asked."""
+    return [
+        attempt
+        for attempt in state.open_attempts()
+        if info.delivery == "pull" or state.queries[attempt.query].passed_on
+    ]
+
+
+def lease(store: Store, blobs: Blobs, n: int, info: LabelerInfo) -> list[Question]:
     """Lease up to ``n`` queries, the campaign's own before its twins'. Raises StateError when a campaign is paused."""
+    outside = answered_outside(info)
     questions: list[Question] = []
     for name in store.campaigns():
         ledger = Ledger(store, name)
-        ready = waiting(ledger.state)[: n - len(questions)]
+        ready = waiting(ledger.state, info)[: n - len(questions)]
         if not ready:
             continue
-        granted = _grants(ledger.execute(GrantAttempts(tuple(ready))))
+        lease_s = outside.timeout_s if outside is not info and outside else None
+        granted = _grants(ledger.execute(GrantAttempts(tuple(ready), lease_s)))
         questions.extend(_question(ledger.state, blobs, grant.attempt) for grant in granted)
     return questions
 
 
-def leased(store: Store, blobs: Blobs) -> list[Question]:
+def leased(store: Store, blobs: Blobs, info: LabelerInfo) -> list[Question]:
     """Leased queries without an answer yet, in the order in which they were asked."""
     states = [Ledger(store, name).state for name in store.campaigns()]
-    return [_question(state, blobs, attempt.id) for state in states for attempt in state.open_attempts()]
+    return [_question(state, blobs, attempt.id) for state in states for attempt in leased_outside(state, info)]
 
 
 def _grants(events: Iterable[Any]) -> list[AttemptGrant]:
@@ -75,7 +92,16 @@ def _grants(events: Iterable[Any]) -> list[AttemptGrant]:
 
 def _question(state: State, blobs: Blobs, attempt: str) -> Question:
     query = state.queries[state.attempts[attempt].query]
-    return Question(attempt, unpack_request(blobs.get(Ref(query.request)), attempt).sample)
+    return question_of(unpack_request(blobs.get(Ref(query.request)), attempt))
+
+
+def question_of(request: Request) -> Question:
+    """What those outside see: the sample, and the arrays of a draft of the answer, if there is one: ``draft_NAME``."""
+    sample = request.sample
+    if request.draft is None:
+        return Question(request.key, sample)
+    drafts = {DRAFT + name: np.asarray(value) for name, value in request.draft.target.items()}
+    return Question(request.key, Sample(sample.id, {**sample.fields, **drafts}, sample.group))
 
 
 def tell(store: Store, blobs: Blobs, answers: Mapping[str, Any], cost: int) -> Told:
@@ -170,4 +196,22 @@ def write_samples(path: Path, spec: SampleSpec, questions: Sequence[Question]) -
     fields = {name: form for name, form in spec.fields.items() if all(name in q.sample.fields for q in questions)}
     named = [Sample(SampleId(q.attempt), q.sample.fields, q.sample.group) for q in questions]
     arrays = sample_arrays(SampleSpec(fields, spec.input), named)
-    write_arrays(path, arrays | {"sample": np.array([q.sample.id for q in questions])})
+    arrays["sample"] = np.array([q.sample.id for q in questions])
+    write_arrays(path, arrays | _drafts(questions))
+
+
+def _drafts(questions: Sequence[Question]) -> dict[str, np.ndarray]:
+    """Drafts by ``draft_NAME``; a row without one holds what stands for no answer in a file of answers."""
+    found: dict[str, np.ndarray] = {}
+    for row, question in enumerate(questions):
+        for name, value in question.sample.fields.items():
+            if name.startswith(DRAFT):
+                blank = np.full((len(questions), *value.shape), _no_answer(value), value.dtype)
+                found.setdefault(name, blank)[row] = value
+    return found
+
+
+def _no_answer(value: np.ndarray) -> float:
+    if value.dtype.kind == "f":
+        return np.nan
+    return 255 if value.dtype == np.uint8 else -1

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dataeff_al.campaign.questions import waiting
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.state import State
 
@@ -70,7 +69,7 @@ def standing(name: str, unit: str, states: Sequence[State]) -> Standing:
         reason=_reason(main),
         round=main.round,
         labels=len(main.labelled("initial", "acquire")),
-        waiting=sum(len(waiting(state)) for state in states),
+        waiting=sum(len(state.waiting) + len(state.handed) for state in states),
         leased=sum(len(state.open) for state in states),
         spent=account.spent,
         budget=account.total,

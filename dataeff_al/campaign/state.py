@@ -54,7 +54,10 @@ OPEN = frozenset({AttemptStatus.GRANTED, AttemptStatus.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class QueryState:
-    """One query. While it is live, ``max_cost`` is reserved in its purpose's account."""
+    """One query. While it is live, ``max_cost`` is reserved in its purpose's account.
+
+    ``passed_on``: the labeler that is called left it to those outside.
+    """
 
     id: str
     slot: int
@@ -74,6 +77,7 @@ class QueryState:
     cpu_s: float = 0.0
     reason: str = ""
     picture: str | None = None
+    passed_on: bool = False
 
     @property
     def account(self) -> AccountName:
@@ -121,7 +125,8 @@ class Account:
 class State:
     """A campaign at one moment. ``n`` counts its events; ``live`` and ``open`` index what is unfinished.
 
-    ``waiting`` holds the proposed queries in the order in which they came; ``unknown`` counts those of unknown outcome;
+    ``waiting`` holds the proposed queries in the order in which they came, ``handed`` those of them that were passed on
+    to people or programs outside; ``unknown`` counts those of unknown outcome;
     ``unanswered`` and ``answered`` count live and labelled queries by ``(purpose, round)``.
     ``proposed`` maps ``(purpose, round)`` to the number of slots given out; a round that found nothing has 0.
     ``asked_at``: when the newest queries were proposed. ``infra_streak``: infrastructure failures since a success.
@@ -138,6 +143,7 @@ class State:
     attempts: Map[str, AttemptState] = field(default_factory=Map)
     open: Map[str, None] = field(default_factory=Map)
     waiting: Line = field(default_factory=Line)
+    handed: Line = field(default_factory=Line)
     unknown: int = 0
     unanswered: Map[tuple[Purpose, int], int] = field(default_factory=Map)
     answered: Map[tuple[Purpose, int], int] = field(default_factory=Map)

@@ -33,7 +33,20 @@ _EVENTS: Mapping[str, type[ev.Record]] = {
 }
 _COUNTS = ("unanswered", "answered", "proposed")
 _RESULTS: Mapping[str, type[ev.Trained] | type[ev.Evaluated]] = {"trained": ev.Trained, "evaluated": ev.Evaluated}
-_APART = {*_EVENTS, *_COUNTS, *_RESULTS, "id", "queries", "attempts", "live", "open", "unknown", "waiting", "accounts"}
+_APART = {
+    *_EVENTS,
+    *_COUNTS,
+    *_RESULTS,
+    "id",
+    "queries",
+    "attempts",
+    "live",
+    "open",
+    "unknown",
+    "waiting",
+    "handed",
+    "accounts",
+}
 _MAPS = tuple(each.name for each in fields(State) if each.name not in _APART and each.default_factory is Map)
 _PLAIN = tuple(each.name for each in fields(State) if each.name not in {*_APART, *_MAPS})
 
@@ -48,7 +61,7 @@ def head_of(state: State) -> str:
     accounts = sorted(state.accounts.items())
     head["accounts"] = {name: [a.total, a.reserved, a.spent, a.wasted] for name, a in accounts}
     head |= {name: dict(sorted(getattr(state, name).items())) for name in _MAPS}
-    head["line_end"] = state.waiting.end
+    head["line_ends"] = [state.waiting.end, state.handed.end]
     return _text(head)
 
 
@@ -107,7 +120,8 @@ def outline_of(campaign: str, head: str) -> State:
     given |= {name: _results(kind, found[name]) for name, kind in _RESULTS.items()}
     given["accounts"] = Map({name: Account(*sums) for name, sums in found["accounts"].items()})
     given |= {name: Map(found[name]) for name in _MAPS}
-    return State(id=campaign, waiting=Line.restored({}, found["line_end"]), **given)
+    waiting, handed = (Line.restored({}, end) for end in found["line_ends"])
+    return State(id=campaign, waiting=waiting, handed=handed, **given)
 
 
 def state_from(campaign: str, head: str, blocks: Iterable[str]) -> State:
@@ -115,17 +129,18 @@ def state_from(campaign: str, head: str, blocks: Iterable[str]) -> State:
     outline = outline_of(campaign, head)
     queries: dict[str, QueryState] = {}
     attempts: dict[str, AttemptState] = {}
-    tickets: dict[str, int] = {}
+    tickets: dict[bool, dict[str, int]] = {False: {}, True: {}}
     for block in blocks:
         found = json.loads(block)
         for row in found["queries"]:
             query = _query(row)
             queries[query.id] = query
             if query.status is QueryStatus.PROPOSED:
-                tickets[query.id] = row[-1]
+                tickets[query.passed_on][query.id] = row[-1]
         attempts.update((row[0], _attempt(row)) for row in found["attempts"])
-    waiting = Line.restored(tickets, outline.waiting.end)
-    return replace(outline, waiting=waiting, **_indexed(queries, attempts))
+    waiting = Line.restored(tickets[False], outline.waiting.end)
+    handed = Line.restored(tickets[True], outline.handed.end)
+    return replace(outline, waiting=waiting, handed=handed, **_indexed(queries, attempts))
 
 
 def _indexed(queries: Mapping[str, QueryState], attempts: Mapping[str, AttemptState]) -> dict[str, Any]:
@@ -158,10 +173,10 @@ def _block(state: State, queries: Iterable[QueryState], attempts: Iterable[Attem
 
 
 def _query_row(state: State, query: QueryState) -> Iterator[Any]:
-    """The fields in their order, then the query's place in the line."""
+    """The fields in their order, then the query's place in its line."""
     for name in QueryState.__slots__:
         yield getattr(query, name)
-    yield state.waiting.ticket(query.id)
+    yield (state.handed if query.passed_on else state.waiting).ticket(query.id)
 
 
 def _attempt_row(attempt: AttemptState) -> Iterator[Any]:

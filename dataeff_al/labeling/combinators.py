@@ -32,12 +32,17 @@ def build_pipeline(params: PipelineParams, context: LabelerContext) -> "Pipeline
 
 
 def build_escalate(params: EscalateParams, context: LabelerContext) -> "Escalate":
-    """The ``escalate`` labeler. Raises CapabilityError when a step cannot be called."""
-    return Escalate(_built(params.steps, context), params.accept)
+    """The ``escalate`` labeler. Raises CapabilityError when a step before the last cannot be called."""
+    last = _labeler(params.steps[-1], context)
+    called = [_callable(step, context) for step in params.steps[:-1]]
+    if last.info.delivery == "pull":
+        return Escalate(called, params.accept, last)
+    return Escalate([*called, last], params.accept)
 
 
-def _built(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler]:
-    return [_callable(step, context) for step in steps]
+def _labeler(step: PartSpec, context: LabelerContext) -> Labeler:
+    labeler: Labeler = step.plugin.factory()(step.params, context)
+    return labeler
 
 
 def _chained(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler]:
@@ -50,9 +55,12 @@ def _chained(steps: Sequence[PartSpec], context: LabelerContext) -> list[Labeler
 
 
 def _callable(step: PartSpec, context: LabelerContext) -> Labeler:
-    labeler: Labeler = step.plugin.factory()(step.params, context)
-    if labeler.info.delivery == "pull":
-        raise CapabilityError(f"a step must be a labeler that can be called, but got {labeler.info.name!r}.")
+    labeler = _labeler(step, context)
+    if labeler.info.delivery == "pull" or labeler.info.outside is not None:
+        raise CapabilityError(
+            f"a step must be a labeler that can be called, unless it is the last of escalate, but got "
+            f"{labeler.info.name!r}."
+        )
     return labeler
 
 
@@ -136,11 +144,20 @@ class Escalate:
     A label without a stated confidence counts as sure. A refused request goes on like an unsure one; an
     infrastructure failure does not, for it says nothing about the sample. What measures goes to the last step at once:
     the errors of the others must not count as truth.
+
+    Args:
+        steps: the labelers that can be called.
+        accept: the confidence from which an answer is taken.
+        outside: whoever answers what no step is sure of, in the place of a last step: a draft goes with it.
     """
 
-    def __init__(self, steps: Sequence[Labeler], accept: float) -> None:
-        self._steps, self._accept = steps, accept
+    def __init__(self, steps: Sequence[Labeler], accept: float, outside: Labeler | None = None) -> None:
+        self._steps, self._accept, self._outside = steps, accept, outside
+        everybody = steps if outside is None else [*steps, outside]
+        self.instructions = getattr(outside, "instructions", "")
         self.info = replace(_combined("escalate", steps), cost=steps[0].info.cost)
+        if outside is not None:
+            self.info = _with_outside(self.info, _combined("escalate", everybody), outside.info)
 
     def label(self, batch: Sequence[Request]) -> Sequence[Outcome]:
         """One outcome for each request."""
@@ -148,7 +165,7 @@ class Escalate:
         waiting: dict[int, Label | None] = dict.fromkeys(range(len(batch)))
         paid = [0] * len(batch)
         for number, step in enumerate(self._steps):
-            last = number == len(self._steps) - 1
+            last = number == len(self._steps) - 1 and self._outside is None
             places = [place for place in waiting if last or not batch[place].measures]
             asked = [_step_request(batch[place], number, waiting[place]) for place in places]
             for place, outcome in zip(places, _asked(step, asked), strict=True):
@@ -157,9 +174,9 @@ class Escalate:
                 if settled is not None:
                     outcomes[place] = _with_note(_with_cost(settled, paid[place]), step.info.name)
                     continue
-                paid[place] += _cost(outcome)
+                paid[place] += outcome.cost
                 waiting[place] = outcome.draft if isinstance(outcome, Deferred) else _unsure(outcome) or draft
-        return [outcomes[place] for place in range(len(batch))]
+        return [outcomes.get(place) or _passed_on(waiting[place], paid[place]) for place in range(len(batch))]
 
     def illustrate(self, request: Request, outcome: Outcome, path: Path) -> bool:
         """Draw what the first step that draws made of it, whether it answered or passed it on.
@@ -177,6 +194,27 @@ class Escalate:
         return False
 
 
+def _with_outside(called: LabelerInfo, everybody: LabelerInfo, outside: LabelerInfo) -> LabelerInfo:
+    """How the steps that are called behave, what all of them may cost, and who is outside."""
+    return replace(
+        called,
+        target=everybody.target,
+        version=everybody.version,
+        deterministic=False,
+        max_cost=everybody.max_cost,
+        accepts_synthesised=everybody.accepts_synthesised,
+        outside=outside,
+    )
+
+
+def _passed_on(draft: Label | None, paid: int) -> Outcome:
+    """What nobody who can be called is sure of, with the best draft that there is."""
+    reason = "no step was sure enough"
+    if draft is None:
+        return LabelFailure("no step had an answer", "passed_on", paid)
+    return Deferred(replace(draft, cost=paid), draft.confidence or 0.0, reason)
+
+
 def _settled(outcome: Outcome, accept: float, last: bool) -> Outcome | None:
     if isinstance(outcome, Deferred):
         sure = replace(outcome.draft, confidence=outcome.confidence)
@@ -188,10 +226,6 @@ def _settled(outcome: Outcome, accept: float, last: bool) -> Outcome | None:
 
 def _unsure(outcome: Outcome) -> Label | None:
     return outcome if isinstance(outcome, Label) else None
-
-
-def _cost(outcome: Outcome) -> int:
-    return outcome.draft.cost if isinstance(outcome, Deferred) else outcome.cost
 
 
 def _with_cost(outcome: Outcome, paid: int) -> Outcome:

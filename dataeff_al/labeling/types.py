@@ -42,7 +42,8 @@ class Label:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-FailureKind = Literal["infra", "timeout", "bad_label", "refused"]
+FailureKind = Literal["infra", "timeout", "bad_label", "refused", "passed_on"]
+"""Why there is no answer. *passed_on*: it is for those outside to give (:attr:`LabelerInfo.outside`)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Deferred:
     draft: Label
     confidence: float
     reason: str = ""
+
+    @property
+    def cost(self) -> int:
+        """What the draft cost."""
+        return self.draft.cost
 
 
 Outcome = Label | LabelFailure | Deferred
@@ -86,7 +92,9 @@ class Request:
 class LabelerInfo:
     """What a labeler declares about itself. ``max_cost`` is reserved before an attempt, ``cost`` is what it posts.
 
-    ``delivery``: queries are pushed to it, or it pulls them when it has time (people, outside programs).
+    ``delivery``: queries are pushed to it, or it pulls them when it has time (people, outside programs). ``outside``:
+    who pulls what this labeler passes on, with their own cost and time; what it defers, or fails to answer as
+    *passed_on*, then waits for them. ``max_cost`` covers both.
     """
 
     name: str
@@ -102,6 +110,12 @@ class LabelerInfo:
     fidelities: tuple[str, ...] = ()
     accepts_synthesised: bool = False
     delivery: Literal["push", "pull"] = "push"
+    outside: LabelerInfo | None = None
+
+
+def answered_outside(info: LabelerInfo) -> LabelerInfo | None:
+    """The declaration of those whom a campaign asks by ask and tell; None where every query is pushed to a labeler."""
+    return info if info.delivery == "pull" else info.outside
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def blob_refs(event: ev.Event) -> Iterable[str]:
         case ev.Told() | ev.ExtraTold():
             return _label_refs(event.label)
         case ev.AttemptFailed():
-            return [event.picture] if event.picture else []
+            return [ref for ref in (event.picture, event.request) if ref]
         case ev.Trained():
             return [event.model]
         case ev.Evaluated():

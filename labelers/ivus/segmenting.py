@@ -19,6 +19,7 @@ HALF_POWER = 0.07
 MOST_FLANK_MM = 0.12
 AVERAGED = (2.0, 0.09)
 """Angles and mm over which speckle is averaged before classes of grey are told apart."""
+LEAST_SAMPLES = 200
 NEIGHBOURS = 0.25
 """Weight of the frames on both sides of a fully seen place, for a spacing well below a millimetre."""
 
@@ -41,7 +42,7 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     shown = predicted(stack, costs, spacing_mm)
     first = coarse(costs, spacing_mm)
     radii = _smoothed(evidence, first, COARSE_STIFFNESS, say)[0]
-    evidence = evidence_of(stack, levels_of(stack, radii))
+    evidence = evidence_of(stack, _levels_within(stack, radii))
     second = coarse(coarse_costs(evidence, stack.catheter.radius), spacing_mm)
     radii = _smoothed(evidence, second, COARSE_STIFFNESS, say)[0]
     levels = levels_of(stack, radii)
@@ -162,15 +163,40 @@ def _first_levels(stack: PolarStack) -> Levels:
     first = stack.catheter.ring
     chosen = stack.grey[:: max(1, len(stack.grey) // 24), :, : int(3.0 / STEP_MM)]
     part = np.stack([smoothed(grey, *AVERAGED) for grey in chosen])[:, :, first:]
-    counts, edges = np.histogram(part, bins=64, range=(0.0, 1.25))
+    blood, tissue = _two_classes(part)
+    return Levels(blood, 0.3 * blood + 0.7 * tissue, tissue)
+
+
+def _levels_within(stack: PolarStack, radii: Radii) -> list[Levels]:
+    """Blood and wall of a recording: the two classes of grey within the EEM, wherever the lumen was found.
+
+    Levels on both sides of a lumen that lies wrong would confirm it. Frames too small to tell have their own levels.
+    """
+    eem = radii.eem
+    r, first = stack.radii_mm, stack.catheter.ring
+    inside, outside = [], []
+    for f in range(0, len(stack.grey), max(1, len(stack.grey) // 24)):
+        grey, free = smoothed(stack.grey[f], *AVERAGED), ~stack.wire[f][:, None]
+        within = (r > r[first]) & (r < eem[f][:, None] - 0.15) & free
+        inside.append(grey[within])
+        outside.append(grey[(r > eem[f][:, None]) & (r < eem[f][:, None] + 0.4) & free])
+    grey, beyond = np.concatenate(inside), np.concatenate(outside)
+    if min(grey.size, beyond.size) < LEAST_SAMPLES:
+        return levels_of(stack, radii)
+    blood, wall = _two_classes(grey)
+    return [Levels(blood, wall, max(wall, float(np.median(beyond)), blood + 0.08))] * len(stack.grey)
+
+
+def _two_classes(grey: np.ndarray) -> tuple[float, float]:
+    """Means of the dark and the bright class of grey levels that a threshold parts best (Otsu, 1979)."""
+    counts, edges = np.histogram(grey, bins=64, range=(0.0, 1.25))
     middle = (edges[1:] + edges[:-1]) / 2
     weight = np.cumsum(counts) / counts.sum()
     mean = np.cumsum(counts * middle) / counts.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (mean[-1] * weight - mean) ** 2 / (weight * (1 - weight))
     cut = int(np.nanargmax(np.where(np.isfinite(between), between, -1)))
-    blood, tissue = mean[cut] / weight[cut], (mean[-1] - mean[cut]) / (1 - weight[cut])
-    return Levels(float(blood), float(0.3 * blood + 0.7 * tissue), float(tissue))
+    return float(mean[cut] / weight[cut]), float((mean[-1] - mean[cut]) / (1 - weight[cut]))
 
 
 def evidence_of(stack: PolarStack, levels: list[Levels]) -> list[Evidence]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.launch import spec_of
+from dataeff_al.campaign.questions import leased_outside
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
@@ -15,7 +16,7 @@ from dataeff_al.errors import ConflictError, DataError, NotFoundError, RequestEr
 from dataeff_al.events import AttemptGrant, LabelRecord, Leased
 from dataeff_al.labeling.check import problem
 from dataeff_al.labeling.packing import pack_outcome, unpack_outcome
-from dataeff_al.labeling.types import Label, LabelerInfo
+from dataeff_al.labeling.types import Label, LabelerInfo, answered_outside
 from dataeff_al.rpc import limits
 from dataeff_al.rpc.types import Form, Lease, Receipt, Renewed
 from dataeff_al.sentences import shown
@@ -54,14 +55,14 @@ class Leases:
         self._asked(campaign)
         parts = self._parts(campaign)
         instructions = getattr(parts.labeler, "instructions", "")
-        return Form(parts.pool.spec, parts.labeler.info.target, str(instructions), parts.labeler.info.cost)
+        return Form(parts.pool.spec, parts.labeler.info.target, str(instructions), self._outside(campaign).cost)
 
     def leased(self, campaign: str) -> Sequence[Lease]:
         """Leases without an answer yet, as many as fit into one answer."""
         found, room = list[Lease](), limits.MAX_ARRAYS_BYTES
         for member in self._asked(campaign):
             state = self._families.standing.state(member)
-            for attempt in state.open_attempts():
+            for attempt in leased_outside(state, self._info(campaign)):
                 sample = self._sample(state, attempt.query)
                 room -= len(sample)
                 if room < 0 and found:
@@ -77,7 +78,7 @@ class Leases:
         state = self._families.standing.state(campaign)
         for attempt in asked:
             self._query_of(state, attempt)
-        self._families.submit(campaign, cmd.Renew(asked), key)
+        self._families.submit(campaign, cmd.Renew(asked, self._lease_s(campaign)), key)
         state = self._families.standing.state(campaign)
         alive = tuple(attempt for attempt in asked if attempt in state.open)
         return Renewed(min((state.attempts[attempt].deadline for attempt in alive), default=0.0), alive)
@@ -87,7 +88,7 @@ class Leases:
         members = self._asked(campaign)
         requests.attempt_id(attempt)
         requests.seconds("work_s", work_s)
-        label = _label(packed, self._info(campaign))
+        label = _label(packed, self._outside(campaign))
         ref = self._families.hosts.blobs.put(pack_outcome(label))
         content = {"campaign": campaign, "attempt": attempt, "label": ref, "work_s": work_s}
         key = requests.request_key(request_id, "tell", content)
@@ -114,12 +115,23 @@ class Leases:
     def _asked(self, campaign: str) -> Sequence[str]:
         """The family of a campaign whose labeler is asked; raises StateError for another one."""
         members = self._families.members(requests.campaign_id(campaign))
-        if self._info(campaign).delivery != "pull":
+        self._outside(campaign)
+        return members
+
+    def _outside(self, campaign: str) -> LabelerInfo:
+        """The declaration of those who answer from outside; raises StateError where nobody does."""
+        info = answered_outside(self._info(campaign))
+        if info is None:
             raise StateError(
                 f"queries are leased only where the labeler is external, but got campaign {campaign!r} whose labeler "
                 f"is {self._info(campaign).name!r}."
             )
-        return members
+        return info
+
+    def _lease_s(self, campaign: str) -> float | None:
+        """How long those have who answer what a labeler passed on; None: as long as the campaign says."""
+        outside = self._outside(campaign)
+        return None if outside is self._info(campaign) else outside.timeout_s
 
     def _info(self, campaign: str) -> LabelerInfo:
         root = root_of(campaign)
@@ -146,7 +158,8 @@ class Leases:
             if not queries:
                 return []
             samples = self._fitting(state, queries)
-            events = self._families.submit(campaign, cmd.GrantAttempts(tuple(samples)), key)
+            grant_all = cmd.GrantAttempts(tuple(samples), self._lease_s(campaign))
+            events = self._families.submit(campaign, grant_all, key)
         if not events:
             return self._given_before([campaign], key) or []
         grants = [grant for event in events if isinstance(event, Leased) for grant in event.attempts]
@@ -163,7 +176,8 @@ class Leases:
         with self._choosing:
             state = self._families.standing.state(campaign)
             over = state.terminal or state.cancelling
-            first = () if over else state.waiting.first(count + len(promised))
+            line = state.waiting if self._info(campaign).delivery == "pull" else state.handed
+            first = () if over else line.first(count + len(promised))
             queries = [query for query in first if query not in promised][:count]
             promised.update(queries)
         try:

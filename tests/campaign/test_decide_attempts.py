@@ -143,6 +143,36 @@ def test_a_refusal_is_not_repeated(leased):
     _sound(campaign)
 
 
+def test_what_is_passed_on_waits_for_those_outside_with_another_question(leased):
+    campaign, (first, *_) = leased
+    query = campaign.state.attempts[first].query
+    assert _kinds(campaign.do(cmd.Fail(first, "passed_on", "unsure", 1, request="draft"))) == ["attempt_failed"]
+    found = campaign.state.queries[query]
+    assert (found.status, found.request, found.passed_on) == (QueryStatus.PROPOSED, "draft", True)
+    assert query in campaign.state.handed
+    assert query not in campaign.state.waiting
+    assert campaign.account() == (12, 9, 0, 1)
+    _sound(campaign)
+    (granted,) = campaign.do(cmd.GrantAttempts((query,), lease_s=1e6))
+    assert granted.attempts[0].deadline > 9e5
+    assert query not in campaign.state.handed
+    campaign.tell(granted.attempts[0].attempt)
+    assert campaign.state.queries[query].status is QueryStatus.LABELLED
+    _sound(campaign)
+
+
+def test_those_outside_have_as_many_tries_as_anybody(leased):
+    campaign, (first, *_) = leased
+    query = campaign.state.attempts[first].query
+    campaign.do(cmd.Fail(first, "passed_on", "unsure", request="draft"))
+    for number in (2, 3, 4):
+        (granted,) = campaign.do(cmd.GrantAttempts((query,)))
+        events = campaign.do(cmd.Fail(granted.attempts[0].attempt, "timeout", "given back"))
+        assert _kinds(events) == (["attempt_failed"] if number < 4 else ["attempt_failed", "dead_lettered"])
+    assert query not in campaign.state.handed
+    _sound(campaign)
+
+
 def test_a_failure_whose_cost_leaves_no_room_for_another_try_ends_its_query(paper):
     campaign = paper("budget.total=6", "budget.per_round=1", "initial.random=1", max_cost=3)
     campaign.ask()

@@ -4,11 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dataeff_al.campaign.given import use_plugins
 from dataeff_al.errors import ConflictError, DataError, NotFoundError, RequestError, StateError
 from dataeff_al.labeling.packing import pack_outcome
 from dataeff_al.labeling.types import Label, LabelFailure, Times
 from dataeff_al.rpc.types import Lease
 from dataeff_al.rpc.v1 import labeling_pb2
+from tests.campaign.test_passed_on import HALF_SURE, SPEC, TRUTH
 
 
 @pytest.fixture
@@ -212,3 +214,37 @@ def test_a_time_has_bounds(client, ward, work_s):
     lease = client.ask(ward, 1)[0]
     with pytest.raises(RequestError):
         client.tell(lease, label(work_s=work_s))
+
+
+@pytest.fixture
+def halves(client):
+    """A campaign whose labeler leaves what it is unsure of to those outside."""
+    use_plugins([HALF_SURE])
+    run = client.create(SPEC)
+    list(client.watch(run.id, until_idle=True))
+    return run.id
+
+
+def test_what_a_labeler_passes_on_is_leased_with_its_draft(client, halves):
+    form = client.describe(halves)
+    assert (form.cost, form.instructions) == (2, "Look.")
+    leases = client.ask(halves, 256)
+    drafts = [lease.request.draft for lease in leases]
+    assert {int(draft.target["label"]) for draft in drafts if draft is not None} == {7}
+    assert None in drafts
+    assert {lease.attempt for lease in client.list_leased(halves)} == {lease.attempt for lease in leases}
+    renewed = client.renew(halves, [leases[0].attempt])
+    assert renewed.deadline >= leases[0].deadline
+    client.decline(leases[0], "tea", others_may_try=True)
+    again = client.ask(halves, 256)
+    assert [lease.query for lease in again] == [leases[0].query]
+    assert again[0].request.draft == leases[0].request.draft or again[0].packed == leases[0].packed
+
+
+def test_a_campaign_of_labeler_and_people_is_answered_to_its_end(client, halves):
+    while leases := client.ask(halves, 256):
+        for lease in leases:
+            client.tell(lease, label(TRUTH[lease.request.sample.id]))
+        list(client.watch(halves, until_idle=True))
+    info = client.get(halves)
+    assert (info.status, info.queries.reserved) == ("finished", 0)

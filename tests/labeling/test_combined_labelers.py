@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,60 @@ class TestEscalate:
         assert [int(outcome.target["label"]) for outcome in outcomes] == [0, 1, 0]
 
 
+class TestOutside:
+    def test_an_answer_that_is_sure_enough_needs_nobody_else(self, toy):
+        outcome = _one(Escalate([toy(answer=lambda r: _label(confidence=0.95))], 0.9, toy(delivery="pull")))
+        assert outcome.notes["answered_by"] == "toy"
+
+    @pytest.mark.parametrize("unsure", [_label(0, confidence=0.5, cost=2), Deferred(_label(0, cost=2), 0.5)])
+    def test_a_draft_goes_to_those_outside_with_what_it_cost(self, toy, unsure):
+        outcome = _one(Escalate([toy(answer=lambda r: unsure)], 0.9, toy(delivery="pull")))
+        assert isinstance(outcome, Deferred)
+        assert (outcome.draft.target["label"], outcome.cost) == (0, 2)
+
+    def test_the_best_draft_is_the_newest_and_all_drafts_are_paid(self, toy):
+        steps = [toy(answer=lambda r: _label(0, confidence=0.1)), toy(answer=lambda r: _label(1, confidence=0.2))]
+        outcome = _one(Escalate(steps, 0.9, toy(delivery="pull")))
+        assert (outcome.draft.target["label"], outcome.cost) == (1, 2)
+
+    def test_what_nobody_can_draft_is_passed_on_as_it_is(self, toy):
+        outcome = _one(Escalate([toy(answer=lambda r: LabelFailure("dark", "refused", 1))], 0.9, toy(delivery="pull")))
+        assert (outcome.kind, outcome.cost) == ("passed_on", 1)
+
+    def test_what_measures_is_asked_of_those_outside_alone(self, toy):
+        first = toy(answer=lambda r: _label(confidence=1.0))
+        measuring = [replace(request, measures=True) for request in _requests(2)]
+        outcomes = Escalate([first], 0.9, toy(delivery="pull")).label(measuring)
+        assert {outcome.kind for outcome in outcomes} == {"passed_on"}
+        assert not first.invoices
+
+
+def _part(labeler):
+    class Part:
+        params = None
+
+        class plugin:  # noqa: N801
+            @staticmethod
+            def factory():
+                return lambda params, context: labeler
+
+    return Part
+
+
+def _params(toy, deliveries, **changes):
+    class Params:
+        steps, accept = tuple(_part(toy(delivery=delivery, **changes)) for delivery in deliveries), 0.9
+
+    return Params
+
+
+def _nested(toy):
+    class Params:
+        steps = (_part(Escalate([toy()], 0.9, toy(delivery="pull"))), _part(toy()))
+
+    return Params
+
+
 class TestDeclaration:
     @pytest.mark.parametrize(
         ("effects", "wanted"),
@@ -139,21 +195,21 @@ class TestDeclaration:
         info = Pipeline([toy(max_cost=2, timeout_s=5.0), toy(max_cost=3, timeout_s=7.0)]).info
         assert (info.max_cost, info.timeout_s) == (5, 12.0)
 
-    @pytest.mark.parametrize("build", [build_pipeline, build_escalate])
-    def test_nobody_who_must_be_waited_for_can_be_a_step(self, toy, build):
-        class Part:
-            params = None
-
-            class plugin:  # noqa: N801
-                @staticmethod
-                def factory():
-                    return lambda params, context: toy(delivery="pull")
-
-        class Params:
-            steps, accept = (Part,), 0.9
-
+    @pytest.mark.parametrize(
+        ("build", "deliveries"),
+        [(build_pipeline, ("pull", "push")), (build_escalate, ("pull", "push")), (build_escalate, ("pull", "pull"))],
+    )
+    def test_nobody_who_must_be_waited_for_can_be_a_step(self, toy, build, deliveries):
         with pytest.raises(CapabilityError, match="must be a labeler that can be called"):
-            build(Params, None)
+            build(_params(toy, deliveries), None)
+
+    def test_only_whoever_answers_at_last_may_be_waited_for(self, toy):
+        info = build_escalate(_params(toy, ("push", "pull"), max_cost=3, timeout_s=7.0), None).info
+        assert (info.delivery, info.outside.delivery) == ("push", "pull")
+        assert (info.max_cost, info.outside.max_cost) == (6, 3)
+        assert (info.timeout_s, info.outside.timeout_s) == (7.0, 7.0)
+        with pytest.raises(CapabilityError, match="must be a labeler that can be called"):
+            build_pipeline(_nested(toy), None)
 
 
 def test_an_empty_batch_asks_nobody(toy):
