@@ -113,6 +113,11 @@ OURS_KEY = ("ours", "ours")
 QUESTIONS = [Question("labels_to_50_ours", OURS_KEY, 0.5)]
 COMPARISONS = [
     Comparison("paradigm_saving", OURS_KEY, [("targets", "augmented")], None, "paradigm, against the augmented target"),
+    Comparison(
+        "paradigm_saving_50", OURS_KEY, [("targets", "augmented")], 0.5, "paradigm, against the augmented target"
+    ),
+    Comparison("paradigm_saving_40_plain", OURS_KEY, [("targets", "plain")], 0.4, "paradigm, against the plain target"),
+    Comparison("acquisition_saving_50", OURS_KEY, [("ours", "random")], 0.5, "acquisition, same first labels"),
     Comparison("acquisition_saving", OURS_KEY, [("ours", "random")], None, "acquisition, same first labels"),
     Comparison(
         "acquisition_saving_own_start",

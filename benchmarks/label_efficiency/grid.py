@@ -89,11 +89,10 @@ def _hardest(found: Findings, comparison: Comparison) -> Saving | None:
 
 
 def _rank(saving: Saving) -> float:
-    value = _factor(saving)
+    value = _factor(saving) or saving.at_most
     return math.inf if value is None else value
 
 
 def _factor(saving: Saving | None) -> float | None:
-    if saving is None:
-        return None
-    return saving.factor or saving.at_least or saving.at_most
+    """The figure: a factor, or one that was surpassed. That it is below some number is no figure to be quoted."""
+    return None if saving is None else saving.factor or saving.at_least
