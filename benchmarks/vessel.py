@@ -69,4 +69,6 @@ PANELS = {
     "walks and symmetry": [f"samplers/{name}" for name in ("snn", "si", "random", "random-no-symmetry")],
 }
 
-BENCHMARK = benchmark_of(STUDY, Metric("nmse", more_is_better=False), (0.3, 0.1, 0.06, 0.05), QUESTIONS, COMPARISONS, PANELS)
+BENCHMARK = benchmark_of(
+    STUDY, Metric("nmse", more_is_better=False), (0.3, 0.1, 0.06, 0.05), QUESTIONS, COMPARISONS, PANELS
+)
