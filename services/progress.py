@@ -87,7 +87,8 @@ class Progress:
             return f"round {event.round}: {event.role} model trained on {event.labels} labels ({event.seconds:.1f} s)"
         if isinstance(event, Evaluated):
             return self._evaluated(state, event)
-        if isinstance(event, TROUBLE):
+        # To pass a query on is what a labeler is there for.
+        if isinstance(event, TROUBLE) and getattr(event, "failure", "") != "passed_on":
             return f"{event.kind.replace('_', ' ')}: {getattr(event, 'reason', 'the deadline passed')}"
         if isinstance(event, Paused):
             return f"paused: {event.reason}"

@@ -20,6 +20,8 @@ MOST_FLANK_MM = 0.12
 AVERAGED = (2.0, 0.09)
 """Angles and mm over which speckle is averaged before classes of grey are told apart."""
 LEAST_SAMPLES = 200
+LEAST_CONTRAST = 0.75
+"""Part of the contrast of the two classes of grey within the EEM that both sides of a lumen must have."""
 NEIGHBOURS = 0.25
 """Weight of the frames on both sides of a fully seen place, for a spacing well below a millimetre."""
 
@@ -168,9 +170,9 @@ def _first_levels(stack: PolarStack) -> Levels:
 
 
 def _levels_within(stack: PolarStack, radii: Radii) -> list[Levels]:
-    """Blood and wall of a recording: the two classes of grey within the EEM, wherever the lumen was found.
+    """Levels of each frame; or the two classes of grey within the EEM for all, where the lumen seems to lie wrong.
 
-    Levels on both sides of a lumen that lies wrong would confirm it. Frames too small to tell have their own levels.
+    Levels on both sides of a lumen that lies wrong would confirm it, and they differ too little.
     """
     eem = radii.eem
     r, first = stack.radii_mm, stack.catheter.ring
@@ -184,6 +186,9 @@ def _levels_within(stack: PolarStack, radii: Radii) -> list[Levels]:
     if min(grey.size, beyond.size) < LEAST_SAMPLES:
         return levels_of(stack, radii)
     blood, wall = _two_classes(grey)
+    own = levels_of(stack, radii)
+    if np.median([level.wall - level.blood for level in own]) > LEAST_CONTRAST * (wall - blood):
+        return own
     return [Levels(blood, wall, max(wall, float(np.median(beyond)), blood + 0.08))] * len(stack.grey)
 
 

@@ -77,7 +77,7 @@ class Leases:
         key = requests.request_key(request_id, "renew", {"campaign": campaign, "attempts": list(asked)})
         state = self._families.standing.state(campaign)
         for attempt in asked:
-            self._query_of(state, attempt)
+            self._check_theirs(state, attempt)
         self._families.submit(campaign, cmd.Renew(asked, self._lease_s(campaign)), key)
         state = self._families.standing.state(campaign)
         alive = tuple(attempt for attempt in asked if attempt in state.open)
@@ -93,6 +93,7 @@ class Leases:
         content = {"campaign": campaign, "attempt": attempt, "label": ref, "work_s": work_s}
         key = requests.request_key(request_id, "tell", content)
         owner = self._owner(members, attempt)
+        self._check_theirs(self._families.standing.state(owner), attempt)
         repeated = self._was_told(self._families.standing.state(owner), attempt, ref, key)
         record = LabelRecord(label=ref, cost=label.cost, work_s=work_s)
         self._families.submit(owner, cmd.Tell(attempt, record), key)
@@ -106,7 +107,7 @@ class Leases:
         requests.text("reason", reason, limits.MAX_REASON, least=1)
         content = {"campaign": campaign, "attempt": attempt, "reason": reason, "others": others_may_try}
         key = requests.request_key(request_id, "decline", content)
-        self._query_of(self._families.standing.state(campaign), requests.attempt_id(attempt))
+        self._check_theirs(self._families.standing.state(campaign), requests.attempt_id(attempt))
         # A query that is given back waits again, like one whose lease has run out.
         failure = cmd.Fail(attempt, "timeout" if others_may_try else "refused", reason)
         self._families.submit(campaign, failure, key)
@@ -214,11 +215,13 @@ class Leases:
                 return [_lease(campaign, grant, self._sample(state, grant.query)) for grant in grants]
         return None
 
-    @staticmethod
-    def _query_of(state: State, attempt: str) -> str:
+    def _check_theirs(self, state: State, attempt: str) -> None:
+        """Raises NotFoundError for an attempt of nobody, StateError for one that the campaign's own labeler has."""
         if attempt not in state.attempts:
             raise NotFoundError(f"an attempt must belong to campaign {state.id!r}, but got {shown(attempt)}.")
-        return state.attempts[attempt].query
+        handed = state.queries[state.attempts[attempt].query].passed_on
+        if not handed and self._info(state.id).delivery != "pull":
+            raise StateError(f"an attempt must be one that was leased by ask, but got {shown(attempt)}.")
 
     def _was_told(self, state: State, attempt: str, ref: Ref, key: RequestKey) -> bool:
         """Whether another request has told the label before. Raises ConflictError when it told another label."""

@@ -241,6 +241,15 @@ def test_what_a_labeler_passes_on_is_leased_with_its_draft(client, halves):
     assert again[0].request.draft == leases[0].request.draft or again[0].packed == leases[0].packed
 
 
+def test_nobody_outside_answers_for_the_labeler(client, halves):
+    told = [event for event in client.watch(halves, until_idle=True) if event.kind == "told"]
+    attempt = told[0].data["attempt"]
+    with pytest.raises(StateError, match="leased by ask"):
+        client.decline(Lease(attempt, halves, "", 0.0, b""), "mine")
+    with pytest.raises(StateError, match="leased by ask"):
+        client.tell(Lease(attempt, halves, "", 0.0, b""), label())
+
+
 def test_a_campaign_of_labeler_and_people_is_answered_to_its_end(client, halves):
     while leases := client.ask(halves, 256):
         for lease in leases:
