@@ -19,7 +19,8 @@ def draw(curves: Json, path: Path) -> None:
     """Write the panels of a result's curves to a PNG file."""
     panels, series = curves["panels"], curves["series"]
     shown = {title: [name for name in names if name in series] for title, names in panels.items()}
-    shown = {title: names for title, names in shown.items() if names}
+    # A method alone is no comparison.
+    shown = {title: names for title, names in shown.items() if len(names) > 1}
     with styled():
         figure = new_figure(_PANEL_IN[1], _PANEL_IN[0] * max(len(shown), 1))
         axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelers.ivus.coarse import LEAST_WALL_MM, Radii, coarse, coarse_costs
+from labelers.ivus.coarse import LEAST_WALL_MM, CoarseCosts, Radii, coarse, coarse_costs
 from labelers.ivus.evidence import Evidence, Levels, gather
 from labelers.ivus.held_out import predicted
 from labelers.ivus.smoothing import smooth_rings
@@ -45,7 +45,9 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     first = coarse(costs, spacing_mm)
     radii = _smoothed(evidence, first, COARSE_STIFFNESS, say)[0]
     evidence = evidence_of(stack, _levels_within(stack, radii))
-    second = coarse(coarse_costs(evidence, stack.catheter.radius), spacing_mm)
+    # What was taken for blood changes where the lumen is sought; the EEM is sought where it was.
+    again = coarse_costs(evidence, stack.catheter.radius)
+    second = coarse(CoarseCosts(again.lumen, costs.eem, again.step_mm), spacing_mm)
     radii = _smoothed(evidence, second, COARSE_STIFFNESS, say)[0]
     levels = levels_of(stack, radii)
     evidence = evidence_of(stack, levels)

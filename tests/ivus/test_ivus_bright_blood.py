@@ -1,7 +1,5 @@
 """Where blood is nearly as bright as the wall: what keeps the lumen from being found too small."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from labelers.ivus import segment
 from labelers.ivus.catheter import Catheter
 from labelers.ivus.evidence import tissue_passed_mm
 from labelers.ivus.simulator.recording import simulate_vessel
-from labelers.ivus.simulator.settings import settings_for
+from labelers.ivus.simulator.settings import settings_for, varied
 from labelers.ivus.wire import wire_sectors
 
 ANGLES, STEP_MM = 192, 0.03
@@ -42,8 +40,8 @@ def test_a_wire_is_found_within_ring_down_and_beside_a_bright_wall(spot):
 
 
 def test_the_lumen_is_found_where_blood_is_bright():
-    bright = replace(settings_for(40), blood_db=-16.0, noise_db=-43.0, texture_db=3.0, beams=256)
-    made = simulate_vessel(6, bright, np.random.default_rng(11))
+    rng = np.random.default_rng([40, 1, 11])
+    made = simulate_vessel(12, varied(settings_for(40), rng), rng)
     found = segment(made.pullback)
     shares = [_area(a) / _area(b) for a, b in zip(found.lumen_mm, made.lumen_mm, strict=True)]
     assert min(shares) > 0.75

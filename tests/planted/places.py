@@ -89,7 +89,7 @@ IN_THE_WORLD = (
         "called_before_it_is_marked",
         "The labeler is called before the host has noted that it will be.",
         SPOOLED,
-        "            for job in work.jobs:\n                self._spool.mark_started(job.attempt)\n",
+        "        for job in jobs:\n            spool.mark_started(job.attempt)\n",
         "",
         (EFFECTS,),
     ),
