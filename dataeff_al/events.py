@@ -24,7 +24,6 @@ AccountName = Literal["queries", "evaluation"]
 FailureKind = Literal["infra", "timeout", "bad_label", "refused", "passed_on"]
 Outcome = Literal["reached", "exhausted", "plateau", "not_worth", "pool_empty", "completed"]
 
-
 SEQUENCES: dict[Purpose, str] = {
     "initial": "train",
     "acquire": "train",
@@ -215,10 +214,7 @@ class ExtraFailed(Record):
 
 
 class AttemptFailed(Record):
-    """An attempt ended without a label; ``picture``: a PNG of why.
-
-    ``request``: what those outside are asked when it was passed on to them: the question with a draft, as a rule.
-    """
+    """An attempt ended without a label; ``picture``: a PNG of why; ``request``: what those outside are now asked."""
 
     kind: Literal["attempt_failed"] = "attempt_failed"
     attempt: str

@@ -13,6 +13,7 @@ from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign import plan as do
 from dataeff_al.campaign.inbox import Inbox, LabelNews
 from dataeff_al.campaign.ledger import Ledger
+from dataeff_al.campaign.outside import for_outside
 from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
 from dataeff_al.events import LabelRecord
@@ -56,7 +57,7 @@ class Attempts:
 
     def _is_outside(self, attempt: str) -> bool:
         """Whether people or programs outside have the attempt: it is theirs to end."""
-        return not self._pushes or self._state.queries[self._state.attempts[attempt].query].passed_on
+        return for_outside(self._state.queries[self._state.attempts[attempt].query], self._labeler.info)
 
     def recollect(self) -> None:
         """Take up what an earlier life left at the host of attempts that are over: a late answer is heard, and what is
@@ -70,8 +71,10 @@ class Attempts:
 
     def grant(self, action: do.Grant) -> None:
         """Lease as many queries as the host has room for; whoever pulls takes leases of their own accord."""
+        if not self._pushes:
+            return
         room = self._labeler.capacity - sum(not self._is_outside(attempt) for attempt in self._state.open)
-        if room > 0 and self._pushes:
+        if room > 0:
             self._execute(cmd.GrantAttempts(action.queries[:room]))
 
     def attend(self, attempt: str, *, may_begin: Callable[[], bool]) -> None:

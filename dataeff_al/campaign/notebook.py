@@ -163,9 +163,9 @@ class Campaign:
             DataError: an answer of another form. NotFoundError: an attempt that was never leased.
             ConflictError: another answer than the attempt has. StateError: the campaign stopped because of an error.
         """
-        cost = self._outside().cost
+        self._outside()
         with self._record() as store:
-            told = tell(store, self._hosts.blobs, answers, cost)
+            told = tell(store, self._hosts.blobs, answers, self._labeler.info)
             self._drive(store, resume=False)
         return told
 

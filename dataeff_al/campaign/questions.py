@@ -14,7 +14,8 @@ import numpy as np
 from dataeff_al.blobs import Blobs
 from dataeff_al.campaign.commands import Command, Fail, GrantAttempts, Tell
 from dataeff_al.campaign.ledger import Ledger
-from dataeff_al.campaign.state import AttemptState, AttemptStatus, QueryStatus, State
+from dataeff_al.campaign.outside import check_outside, for_outside, lease_s_outside, leased_outside
+from dataeff_al.campaign.state import AttemptStatus, QueryStatus, State
 from dataeff_al.digests import Ref, digest_bytes
 from dataeff_al.errors import ConflictError, DataError, NotFoundError
 from dataeff_al.events import AttemptGrant, LabelRecord, Leased
@@ -53,29 +54,18 @@ def waiting(state: State, info: LabelerInfo) -> list[str]:
     ``info``: of the campaign's labeler, which may have to pass a query on first.
     """
     free = (query for query in state.live_queries() if query.status is QueryStatus.PROPOSED)
-    return [query.id for query in free if info.delivery == "pull" or query.passed_on]
-
-
-def leased_outside(state: State, info: LabelerInfo) -> list[AttemptState]:
-    """Attempts of those outside that have no answer yet, in the order in which they were asked."""
-    return [
-        attempt
-        for attempt in state.open_attempts()
-        if info.delivery == "pull" or state.queries[attempt.query].passed_on
-    ]
+    return [query.id for query in free if for_outside(query, info)]
 
 
 def lease(store: Store, blobs: Blobs, n: int, info: LabelerInfo) -> list[Question]:
     """Lease up to ``n`` queries, the campaign's own before its twins'. Raises StateError when a campaign is paused."""
-    outside = answered_outside(info)
     questions: list[Question] = []
     for name in store.campaigns():
         ledger = Ledger(store, name)
         ready = waiting(ledger.state, info)[: n - len(questions)]
         if not ready:
             continue
-        lease_s = outside.timeout_s if outside is not info and outside else None
-        granted = _grants(ledger.execute(GrantAttempts(tuple(ready), lease_s)))
+        granted = _grants(ledger.execute(GrantAttempts(tuple(ready), lease_s_outside(info))))
         questions.extend(_question(ledger.state, blobs, grant.attempt) for grant in granted)
     return questions
 
@@ -104,13 +94,15 @@ def question_of(request: Request) -> Question:
     return Question(request.key, Sample(sample.id, {**sample.fields, **drafts}, sample.group))
 
 
-def tell(store: Store, blobs: Blobs, answers: Mapping[str, Any], cost: int) -> Told:
+def tell(store: Store, blobs: Blobs, answers: Mapping[str, Any], info: LabelerInfo) -> Told:
     """Record answers by attempt: arrays, Labels, or LabelFailures for what cannot be answered.
 
-    All are checked before the first is written. ``cost``: what an array's answer costs; a Label states its own.
+    All are checked before the first is written. ``info``: of the campaign's labeler, which says what an array's answer
+    costs; a Label states its own cost.
 
     Raises:
         NotFoundError: an attempt that no campaign of the run has leased.
+        StateError: an attempt that the campaign's own labeler has.
         DataError: an answer that breaks the declared form of the labels.
         ConflictError: an attempt that had been answered otherwise.
     """
@@ -118,6 +110,9 @@ def tell(store: Store, blobs: Blobs, answers: Mapping[str, Any], cost: int) -> T
     known = {attempt: ledger for ledger in ledgers for attempt in ledger.state.attempts}
     if unknown := [attempt for attempt in answers if attempt not in known]:
         raise NotFoundError(f"an answer must belong to a leased query of this run, but got {unknown[0]!r}.")
+    for attempt in answers:
+        check_outside(known[attempt].state, attempt, info)
+    cost = (answered_outside(info) or info).cost
     checked = {attempt: _checked(attempt, answer, known[attempt].state, cost) for attempt, answer in answers.items()}
     fresh = {
         attempt: answer for attempt, answer in checked.items() if not _repeats(known[attempt].state, attempt, answer)

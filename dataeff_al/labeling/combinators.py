@@ -209,10 +209,9 @@ def _with_outside(called: LabelerInfo, everybody: LabelerInfo, outside: LabelerI
 
 def _passed_on(draft: Label | None, paid: int) -> Outcome:
     """What nobody who can be called is sure of, with the best draft that there is."""
-    reason = "no step was sure enough"
     if draft is None:
         return LabelFailure("no step had an answer", "passed_on", paid)
-    return Deferred(replace(draft, cost=paid), draft.confidence or 0.0, reason)
+    return Deferred(replace(draft, cost=paid), draft.confidence or 0.0, "no step was sure enough")
 
 
 def _settled(outcome: Outcome, accept: float, last: bool) -> Outcome | None:

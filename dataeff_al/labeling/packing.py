@@ -116,8 +116,7 @@ def packed(outcome: Outcome) -> bytes:
     try:
         return pack_outcome(outcome)
     except DataError as error:
-        cost = outcome.draft.cost if isinstance(outcome, Deferred) else outcome.cost
-        return pack_outcome(LabelFailure(f"the answer cannot be kept: {error}", "bad_label", cost))
+        return pack_outcome(LabelFailure(f"the answer cannot be kept: {error}", "bad_label", outcome.cost))
 
 
 def unpack_outcome(content: bytes) -> Outcome:

@@ -64,8 +64,6 @@ class Spooled:
     repeated. After a batch that outlasted its time a new thread goes on; the old one's late answers are still reported.
     ``abandoned`` counts such batches.
 
-    A few outcomes are drawn for the report where the labeler draws (:class:`~dataeff_al.labeling.drawings.Drawings`).
-
     Args:
         labeler: the plugin.
         blobs: where requests come from and outcomes go.
@@ -73,7 +71,7 @@ class Spooled:
         timeout_s: longest time for one request [s].
         batch: requests per call, None: as the labeler prefers.
         capacity: how many attempts it takes at once.
-        pictures: how many outcomes of each kind are drawn.
+        pictures: how many outcomes of each kind are drawn for the report, where the labeler draws.
         on_done: told of every finished attempt, from the worker's thread.
     """
 
@@ -301,9 +299,8 @@ class Spooled:
         if self.info.effect == "blind":
             self._lose(job.attempt, reason)
             return
-        cost = 0 if self.info.effect == "pure" else self.info.max_cost
         times = Times(work.began - job.queued_at, self._timeout_s)
-        self._finish_or_lose(job, LabelFailure(reason, "timeout", cost), times)
+        self._finish_or_lose(job, LabelFailure(reason, "timeout", self.info.most_lost), times)
 
 
 def _asked(

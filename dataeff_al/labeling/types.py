@@ -112,6 +112,12 @@ class LabelerInfo:
     delivery: Literal["push", "pull"] = "push"
     outside: LabelerInfo | None = None
 
+    @property
+    def most_lost(self) -> int:
+        """The most that a call of which nothing came may have cost: nothing where a call is free."""
+        called = self.max_cost - (self.outside.max_cost if self.outside else 0)
+        return 0 if self.effect == "pure" else called
+
 
 def answered_outside(info: LabelerInfo) -> LabelerInfo | None:
     """The declaration of those whom a campaign asks by ask and tell; None where every query is pushed to a labeler."""

@@ -119,6 +119,6 @@ class Caseload:
             self._fail(attempt, said, "timeout" if late else "infra")
 
     def _fail(self, attempt: str, reason: str, kind: Literal["infra", "timeout"]) -> Done:
-        cost = self._duty.lost_cost if attempt in self._deaths else 0
+        cost = self._duty.info.most_lost if attempt in self._deaths else 0
         done = self._done[attempt] = self._duty.failed(attempt, LabelFailure(reason, kind, cost))
         return done

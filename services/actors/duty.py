@@ -78,11 +78,6 @@ class Duty:
             self.spool.mark_done(attempt, done)
         return done
 
-    @property
-    def lost_cost(self) -> int:
-        """What a call that never answered may have cost."""
-        return 0 if self.info.effect == "pure" else self.info.max_cost
-
 
 @dataclass
 class Waiting:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataeff_al.campaign import commands as cmd
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.launch import spec_of
-from dataeff_al.campaign.questions import leased_outside
+from dataeff_al.campaign.outside import check_outside, lease_s_outside, leased_outside
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
@@ -77,8 +77,8 @@ class Leases:
         key = requests.request_key(request_id, "renew", {"campaign": campaign, "attempts": list(asked)})
         state = self._families.standing.state(campaign)
         for attempt in asked:
-            self._check_theirs(state, attempt)
-        self._families.submit(campaign, cmd.Renew(asked, self._lease_s(campaign)), key)
+            check_outside(state, attempt, self._info(campaign))
+        self._families.submit(campaign, cmd.Renew(asked, lease_s_outside(self._info(campaign))), key)
         state = self._families.standing.state(campaign)
         alive = tuple(attempt for attempt in asked if attempt in state.open)
         return Renewed(min((state.attempts[attempt].deadline for attempt in alive), default=0.0), alive)
@@ -93,7 +93,7 @@ class Leases:
         content = {"campaign": campaign, "attempt": attempt, "label": ref, "work_s": work_s}
         key = requests.request_key(request_id, "tell", content)
         owner = self._owner(members, attempt)
-        self._check_theirs(self._families.standing.state(owner), attempt)
+        check_outside(self._families.standing.state(owner), attempt, self._info(campaign))
         repeated = self._was_told(self._families.standing.state(owner), attempt, ref, key)
         record = LabelRecord(label=ref, cost=label.cost, work_s=work_s)
         self._families.submit(owner, cmd.Tell(attempt, record), key)
@@ -107,7 +107,7 @@ class Leases:
         requests.text("reason", reason, limits.MAX_REASON, least=1)
         content = {"campaign": campaign, "attempt": attempt, "reason": reason, "others": others_may_try}
         key = requests.request_key(request_id, "decline", content)
-        self._check_theirs(self._families.standing.state(campaign), requests.attempt_id(attempt))
+        check_outside(self._families.standing.state(campaign), requests.attempt_id(attempt), self._info(campaign))
         # A query that is given back waits again, like one whose lease has run out.
         failure = cmd.Fail(attempt, "timeout" if others_may_try else "refused", reason)
         self._families.submit(campaign, failure, key)
@@ -128,11 +128,6 @@ class Leases:
                 f"is {self._info(campaign).name!r}."
             )
         return info
-
-    def _lease_s(self, campaign: str) -> float | None:
-        """How long those have who answer what a labeler passed on; None: as long as the campaign says."""
-        outside = self._outside(campaign)
-        return None if outside is self._info(campaign) else outside.timeout_s
 
     def _info(self, campaign: str) -> LabelerInfo:
         root = root_of(campaign)
@@ -159,7 +154,7 @@ class Leases:
             if not queries:
                 return []
             samples = self._fitting(state, queries)
-            grant_all = cmd.GrantAttempts(tuple(samples), self._lease_s(campaign))
+            grant_all = cmd.GrantAttempts(tuple(samples), lease_s_outside(self._info(campaign)))
             events = self._families.submit(campaign, grant_all, key)
         if not events:
             return self._given_before([campaign], key) or []
@@ -214,14 +209,6 @@ class Leases:
                 grants = event.attempts if isinstance(event, Leased) else ()
                 return [_lease(campaign, grant, self._sample(state, grant.query)) for grant in grants]
         return None
-
-    def _check_theirs(self, state: State, attempt: str) -> None:
-        """Raises NotFoundError for an attempt of nobody, StateError for one that the campaign's own labeler has."""
-        if attempt not in state.attempts:
-            raise NotFoundError(f"an attempt must belong to campaign {state.id!r}, but got {shown(attempt)}.")
-        handed = state.queries[state.attempts[attempt].query].passed_on
-        if not handed and self._info(state.id).delivery != "pull":
-            raise StateError(f"an attempt must be one that was leased by ask, but got {shown(attempt)}.")
 
     def _was_told(self, state: State, attempt: str, ref: Ref, key: RequestKey) -> bool:
         """Whether another request has told the label before. Raises ConflictError when it told another label."""

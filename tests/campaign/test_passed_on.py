@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 from dataeff_al import Campaign
 from dataeff_al.campaign.state_json import blocks_of, head_of, state_from
-from dataeff_al.errors import CapabilityError
+from dataeff_al.errors import CapabilityError, StateError
 from dataeff_al.labeling.types import Label, LabelerInfo, LabelFailure
 from dataeff_al.registry import LabelerPlugin, Params
 from dataeff_al.samples.types import TargetSpec
@@ -142,6 +142,16 @@ def test_people_may_give_back_what_was_passed_on(tmp_path):
     campaign.tell({question.attempt: LabelFailure("cannot be read", "refused")})
     (state,) = states(tmp_path / "run")
     assert state.queries[state.attempts[question.attempt].query].status == "dead_letter"
+
+
+def test_people_do_not_answer_for_the_labeler(tmp_path):
+    campaign = begun(tmp_path / "run")
+    campaign.ask(1)
+    (state,) = states(tmp_path / "run")
+    sure = next(query for query in state.labelled("initial"))
+    (attempt,) = (attempt.id for attempt in state.attempts.values() if attempt.query == sure.id)
+    with pytest.raises(StateError, match="leased by ask"):
+        campaign.tell({attempt: 3})
 
 
 def test_people_have_their_own_time(tmp_path):

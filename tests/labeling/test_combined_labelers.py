@@ -208,6 +208,14 @@ class TestDeclaration:
         assert (info.delivery, info.outside.delivery) == ("push", "pull")
         assert (info.max_cost, info.outside.max_cost) == (6, 3)
         assert (info.timeout_s, info.outside.timeout_s) == (7.0, 7.0)
+
+    def test_a_lost_call_costs_nothing_of_what_those_outside_would(self, toy):
+        steps, outside = [toy("keyed", max_cost=3)], toy("blind", delivery="pull", max_cost=40)
+        info = Escalate(steps, 0.9, outside).info
+        assert (info.max_cost, info.most_lost) == (43, 3)
+        assert Escalate([toy(max_cost=3)], 0.9, outside).info.most_lost == 0
+
+    def test_what_waits_for_people_is_no_step_of_another(self, toy):
         with pytest.raises(CapabilityError, match="must be a labeler that can be called"):
             build_pipeline(_nested(toy), None)
 
