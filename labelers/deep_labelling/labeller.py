@@ -19,7 +19,6 @@ from labelers.deep_labelling.training import fit, folds, generator_of, initialis
 
 CHUNK = 32
 SEGMENT_SEED = 20180305
-FEWEST_TO_CALIBRATE = 6
 
 
 @dataclass(frozen=True)
@@ -197,15 +196,13 @@ def _trained(
     policy = initialised(lambda: make_policy(settings, facts), generator)
     losses = {"detector": _fit_detector(detector, annotated, settings, generator)}
     fold = folds(len(annotated), settings.members, groups, rng)
-    crossed = settings.members > 1 and len(annotated) >= FEWEST_TO_CALIBRATE
     for member in range(settings.members):
-        seen = annotated.part(np.flatnonzero(fold != member)) if crossed else annotated
+        seen = annotated if fold is None else annotated.part(np.flatnonzero(fold != member))
         losses[f"member {member}"] = _fit_member(policy, member, seen, settings, generator)
-    held = _held_back(policy, detector, annotated, fold, settings) if crossed else None
-    if held is None:
+    if fold is None:
         calibration = rule_of_thumb(len(FEATURES))
         return cls(settings, policy, detector, calibration, TrainingReport(annotated.left_out, losses))
-    features, truth = held
+    features, truth = _held_back(policy, detector, annotated, fold, settings)
     calibration = calibrated(features, truth)
     report = TrainingReport(
         annotated.left_out,

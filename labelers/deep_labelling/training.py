@@ -11,6 +11,7 @@ from dataeff_al.errors import TrainingError
 
 Made = TypeVar("Made")
 WEIGHT_DECAY, CLIP, WARM_UP = 1e-3, 5.0, 0.2
+FEWEST_HELD_BACK = 6
 
 
 def generator_of(rng: np.random.Generator) -> torch.Generator:
@@ -51,15 +52,18 @@ def initialised(make: Callable[[], Made], generator: torch.Generator) -> Made:
         return make()
 
 
-def folds(count: int, members: int, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    """The fold ``(count,)`` of each image: whole groups, or without groups runs of neighbours in the set.
+def folds(count: int, members: int, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray | None:
+    """The fold ``(count,)`` of each image, which one member leaves out: whole groups, or without groups runs of
+    neighbours in the set, which are often slices of one case. None where all members must see all images.
 
-    Neighbours are often slices of one case, which must not lie on both sides.
+    A part of a single case cannot be spared: it may hold all of a kind, such as the largest regions, which the member
+    that left it out would then miss.
     """
+    if members < 2 or count < FEWEST_HELD_BACK:
+        return None
     if groups is None:
-        return np.arange(count) * members // max(count, 1)
+        return np.arange(count) * members // count
     names, place = np.unique(groups, return_inverse=True)
     if len(names) < members:
-        return np.arange(count) * members // max(count, 1)
-    order = rng.permutation(len(names)) % members
-    return order[place]
+        return None
+    return np.asarray((rng.permutation(len(names)) % members)[place])
