@@ -4,21 +4,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from labelers.deep_labelling.annotated import AnnotatedSet, LeftOut, annotated_set, checked_images, view_stack
+from labelers.deep_labelling.annotated import AnnotatedSet, LeftOut, annotated_set, checked_images
 from labelers.deep_labelling.confidence import Calibration, calibrated, rule_of_thumb
-from labelers.deep_labelling.consensus import FEATURES, Traced, agreed, dice
-from labelers.deep_labelling.detector import Detector, spacing_for
+from labelers.deep_labelling.consensus import FEATURES, Traced
+from labelers.deep_labelling.detector import Detector
+from labelers.deep_labelling.fitting import fitted, held_back
 from labelers.deep_labelling.keeping import Kept, read_model, write_model
-from labelers.deep_labelling.policies import Agents, Policy, Starts, make_policy, typical_radius
+from labelers.deep_labelling.policies import Policy, Starts
 from labelers.deep_labelling.settings import DeepLabellingSettings
-from labelers.deep_labelling.tracing import Limits, trace
-from labelers.deep_labelling.training import fit, folds, generator_of, initialised
-
-CHUNK = 32
-SEGMENT_SEED = 20180305
+from labelers.deep_labelling.training import folds, generator_of
+from labelers.deep_labelling.walking import CHUNK, walk
 
 
 @dataclass(frozen=True)
@@ -135,54 +131,6 @@ def _some(starts: Starts | None, first: int) -> Starts | None:
     return None if starts is None else Starts(starts.centres[part], starts.radii[part])
 
 
-@torch.no_grad()
-def prepared(
-    policy: Policy, detector: Detector, images: np.ndarray, settings: DeepLabellingSettings, given: Starts | None = None
-) -> tuple[Agents, Limits, np.ndarray]:
-    """Agents ready to walk in images ``(n, h, w)``, their limits, and how sure each start is ``(n,)``."""
-    stack = view_stack(images)
-    starts, sure = (given, torch.ones(len(images))) if given is not None else _started(policy, detector, stack)
-    agents = policy.agents(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED))
-    shape = (images.shape[1], images.shape[2])
-    return agents, Limits(shape, settings.max_turns, midpoint=agents.midpoint), sure.numpy()
-
-
-def _started(policy: Policy, detector: Detector, stack: Tensor) -> tuple[Starts, Tensor]:
-    """Of each image's candidates the one that detector and policy together find likeliest, and how likely ``(n,)``."""
-    candidates = detector.find(stack)
-    found = []
-    for which in range(candidates.sure.shape[1]):
-        starts = candidates.taken(torch.full((len(stack),), which))
-        found.append(policy.plausible(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED)))
-    score = torch.stack([likely for _, likely in found], dim=1) * candidates.sure.clamp_min(1e-3) ** 0.5
-    best, rows = score.argmax(dim=1), torch.arange(len(stack))
-    centres = torch.stack([starts.centres for starts, _ in found], dim=1)[rows, best]
-    radii = torch.stack([starts.radii for starts, _ in found], dim=1)[rows, best]
-    return Starts(centres, radii), score[rows, best]
-
-
-@torch.no_grad()
-def walk(
-    policy: Policy, detector: Detector, images: np.ndarray, settings: DeepLabellingSettings, given: Starts | None = None
-) -> list[Traced]:
-    """Find starts, let all agents of all images walk as one batch, and agree on a contour an image."""
-    if not len(images):
-        return []
-    agents, limits, sure = prepared(policy, detector, images, settings, given)
-    orbits = trace(agents.guide, agents.points, agents.headings, agents.steps_px, limits)
-    count = agents.per_image
-    return [
-        agreed(
-            orbits[row * count : (row + 1) * count],
-            limits.image,
-            agents.answering,
-            float(agents.sharpness[row]),
-            float(sure[row]),
-        )
-        for row in range(len(images))
-    ]
-
-
 def _trained(
     cls: type[DeepLabeller],
     annotated: AnnotatedSet,
@@ -191,18 +139,12 @@ def _trained(
     rng: np.random.Generator,
 ) -> DeepLabeller:
     generator = generator_of(rng)
-    facts = {"radius_px": typical_radius(annotated)}
-    detector = initialised(lambda: Detector(spacing_for(annotated.images.shape[1:])), generator)
-    policy = initialised(lambda: make_policy(settings, facts), generator)
-    losses = {"detector": _fit_detector(detector, annotated, settings, generator)}
-    fold = folds(len(annotated), settings.members, groups, rng)
-    for member in range(settings.members):
-        seen = annotated if fold is None else annotated.part(np.flatnonzero(fold != member))
-        losses[f"member {member}"] = _fit_member(policy, member, seen, settings, generator)
+    policy, detector, losses = fitted(annotated, settings, generator)
+    fold = folds(len(annotated), groups, rng)
     if fold is None:
-        calibration = rule_of_thumb(len(FEATURES))
-        return cls(settings, policy, detector, calibration, TrainingReport(annotated.left_out, losses))
-    features, truth = _held_back(policy, detector, annotated, fold, settings)
+        report = TrainingReport(annotated.left_out, losses)
+        return cls(settings, policy, detector, rule_of_thumb(len(FEATURES)), report)
+    features, truth = held_back(annotated, fold, settings, generator)
     calibration = calibrated(features, truth)
     report = TrainingReport(
         annotated.left_out,
@@ -211,44 +153,3 @@ def _trained(
         dict(zip(annotated.rows.tolist(), calibration.confidence(features).tolist(), strict=True)),
     )
     return cls(settings, policy, detector, calibration, report)
-
-
-def _fit_detector(
-    detector: Detector, annotated: AnnotatedSet, settings: DeepLabellingSettings, generator: torch.Generator
-) -> list[float]:
-    detector.learn_places(annotated)
-    return fit(
-        detector.network,
-        lambda key: detector.loss(annotated, max(settings.batch // 2, 2), key),
-        settings.detector_steps,
-        settings.learning_rate,
-        generator,
-    )
-
-
-def _fit_member(
-    policy: Policy, member: int, annotated: AnnotatedSet, settings: DeepLabellingSettings, generator: torch.Generator
-) -> list[float]:
-    return fit(
-        policy.networks[member],
-        lambda key: policy.loss(member, annotated, settings.batch, key),
-        settings.steps,
-        settings.learning_rate,
-        generator,
-    )
-
-
-def _held_back(
-    policy: Policy, detector: Detector, annotated: AnnotatedSet, fold: np.ndarray, settings: DeepLabellingSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features and Dice of each annotated image by the one network that did not see it."""
-    features, truth = np.zeros((len(annotated), len(FEATURES))), np.zeros(len(annotated))
-    for member in range(settings.members):
-        places = np.flatnonzero(fold == member)
-        for first in range(0, len(places), CHUNK):
-            part = places[first : first + CHUNK]
-            for place, one in zip(
-                part, walk(policy.subset([member]), detector, annotated.images[part], settings), strict=True
-            ):
-                features[place], truth[place] = one.features, dice(one.mask, annotated.masks[place])
-    return features, truth

@@ -12,10 +12,11 @@ from dataeff_al.envs.sampling import bilinear, patch_points
 from dataeff_al.report.style import BAD, SERIES, new_figure, picture_axes, plain, png, styled
 from labelers.deep_labelling.annotated import view_stack
 from labelers.deep_labelling.consensus import Traced, agreed
-from labelers.deep_labelling.labeller import DeepLabeller, prepared
+from labelers.deep_labelling.labeller import DeepLabeller
 from labelers.deep_labelling.pairs import in_patch
 from labelers.deep_labelling.policies import Agents
 from labelers.deep_labelling.tracing import trace
+from labelers.deep_labelling.walking import prepared
 
 ARROWS, PATCHES, PATCH_SIDE = 15, 4, 24
 FIELD = "#56b4e9"

@@ -23,6 +23,9 @@ REACH, WINDOW, WINDOW_SIDE = 2.2, 1.8, 64
 SOFT_SHARE = 0.08
 PASSES, PASS_VIEWS = 2, 2
 ELSEWHERE = 0.12
+WIDER = 1.3
+"""The first look's radius as a share of the guess's: too wide a view still shows a boundary, too narrow a one shows
+none."""
 MIN_REACH_PX, MIN_RADIUS_PX, MAX_RADIUS_PX = 5.0, 1.5, 200.0
 
 
@@ -79,7 +82,7 @@ class PolarPolicy:
         """Centred starts, and how decided a view from there is: nothing where it holds no region."""
         # One network will do to tell a region from none.
         first = self.subset([0])
-        guess = first._centred(stack, starts, 1, 1, generator)
+        guess = first._centred(stack, Starts(starts.centres, WIDER * starts.radii), 1, 1, generator)
         look = first._look(stack, guess, 1, generator)
         peak = look.mean.flatten(1).topk(16, dim=1).values.mean(dim=1)
         return guess, peak * look.sharpness()

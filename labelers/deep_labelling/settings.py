@@ -26,7 +26,7 @@ class DeepLabellingSettings:
     steps: int = 500
     batch: int = 16
     members: int = 3
-    detector_steps: int = 400
+    detector_steps: int = 800
     learning_rate: float = 4e-3
     starts: int = 4
     softness_px: float = 5.0

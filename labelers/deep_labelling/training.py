@@ -11,7 +11,7 @@ from dataeff_al.errors import TrainingError
 
 Made = TypeVar("Made")
 WEIGHT_DECAY, CLIP, WARM_UP = 1e-3, 5.0, 0.2
-FEWEST_HELD_BACK = 6
+FOLDS, FEWEST_HELD_BACK = 2, 6
 
 
 def generator_of(rng: np.random.Generator) -> torch.Generator:
@@ -52,18 +52,15 @@ def initialised(make: Callable[[], Made], generator: torch.Generator) -> Made:
         return make()
 
 
-def folds(count: int, members: int, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray | None:
-    """The fold ``(count,)`` of each image, which one member leaves out: whole groups, or without groups runs of
-    neighbours in the set, which are often slices of one case. None where all members must see all images.
-
-    A part of a single case cannot be spared: it may hold all of a kind, such as the largest regions, which the member
-    that left it out would then miss.
+def folds(count: int, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray | None:
+    """The half ``(count,)`` of each image, which one network leaves out: whole groups, or without groups runs of
+    neighbours in the set, which are often slices of one case. None for sets of which nothing can be held back.
     """
-    if members < 2 or count < FEWEST_HELD_BACK:
+    if count < FEWEST_HELD_BACK:
         return None
     if groups is None:
-        return np.arange(count) * members // count
+        return np.arange(count) * FOLDS // count
     names, place = np.unique(groups, return_inverse=True)
-    if len(names) < members:
+    if len(names) < FOLDS:
         return None
-    return np.asarray((rng.permutation(len(names)) % members)[place])
+    return np.asarray((rng.permutation(len(names)) % FOLDS)[place])

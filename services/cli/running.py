@@ -104,7 +104,7 @@ def _say(summary: dict[str, Any], folder: Path, as_json: bool) -> None:
         typer.echo(json.dumps(summary, indent=2))
         return
     if summary.get("saving"):
-        typer.echo(f"Saving: {summary['saving']['verdict']}")
+        typer.echo(f"Saving on the test samples: {summary['saving']['verdict']}")
     page = folder / "report.html"
     typer.echo(f"Report: {page}" if page.exists() else f"Run folder: {folder}")
 

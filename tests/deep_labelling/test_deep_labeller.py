@@ -120,18 +120,17 @@ def test_what_training_left_out_and_held_back_is_reported():
 
 def test_groups_are_never_split_between_folds():
     groups = np.repeat(np.arange(7), 3)
-    found = folds(21, 3, groups, np.random.default_rng(0))
+    found = folds(21, groups, np.random.default_rng(0))
     assert found is not None
     assert all(len(set(found[groups == group])) == 1 for group in range(7))
-    assert set(found) == {0, 1, 2}
+    assert set(found) == {0, 1}
 
 
-def test_a_single_case_is_never_parted_between_members():
+def test_nothing_of_a_single_case_is_held_back():
     rng = np.random.default_rng(0)
-    assert folds(20, 3, np.zeros(20), rng) is None
-    assert folds(20, 3, np.repeat([0, 1], 10), rng) is None
-    assert folds(4, 3, None, rng) is None
-    assert set(folds(20, 3, None, rng)) == {0, 1, 2}
+    assert folds(20, np.zeros(20), rng) is None
+    assert folds(4, None, rng) is None
+    assert np.array_equal(folds(6, None, rng), [0, 0, 0, 1, 1, 1])
 
 
 def test_pairs_carry_the_displacement_of_the_true_field_in_the_patchs_frame():
