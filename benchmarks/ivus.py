@@ -8,12 +8,15 @@ of a simulator and say nothing about patients.
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.harness import Benchmark, Cell, Json, Result, Table
+from benchmarks.ivus_calcium import calcified_vessel, calcium_cells, calcium_figures, calcium_row
 from benchmarks.ivus_overlap import area_difference, hausdorff_mm, jaccard
 from dataeff_al.vessel.ivus_contours import ARCHIVE, read_frames
 from labelers.ivus import Pullback, measure, segment
@@ -23,9 +26,20 @@ from labelers.ivus.simulator.settings import CLEAN, Artefacts, settings_for, var
 from labelers.ivus.simulator.vessels import real_vessel
 
 FRAMES = 12
-KINDS = {"artefacts": Artefacts(), "clean": CLEAN}
+SPACING_MM = 0.5
+KINDS = {"artefacts": Artefacts(), "clean": CLEAN, "shadows": replace(CLEAN, calcium_shadow=True)}
+"""All artefacts, none, and the shadow of calcium alone: without one, calcium is no more than bright tissue."""
+TAILS = {"generated": "", "real": "_real_shapes", "calcified": "_wide_arcs"}
 BORDERS = ("lumen", "eem")
 SPEED_SIDE_PX, SPEED_FRAMES = 512, 60
+NOTES = [
+    "Synthetic frames, not clinical data: each recording with its own gain, noise, blood level, depth and dynamic "
+    "range. 'real' shapes are the contours of one artery; 'calcified' ones are generated, with wide arcs of calcium.",
+    "JM: Jaccard measure; HD: Hausdorff distance; PAD: difference of areas as a share; p5: the worst twentieth.",
+    "Calcium is judged angle by angle: a beam is calcified that passes 0.05 mm of it or more. Sensitivity is the share "
+    "of these that is found, false the share of those without any that is marked; the arc's error is that of frames of "
+    "which 15 degrees or more are calcified. Clean frames show no shadow, so that calcium cannot be told there.",
+]
 
 
 def recording(frequency: int, kind: str, seed: int) -> SyntheticPullback:
@@ -44,9 +58,20 @@ def real_recording(frequency: int, kind: str, seed: int) -> SyntheticPullback:
     return simulate([s for s, _ in sections], settings, rng, drawn=[extra for _, extra in sections])
 
 
+def calcified_recording(frequency: int, kind: str, seed: int) -> SyntheticPullback:
+    """Frames of a generated vessel with wide arcs of calcium."""
+    rng = np.random.default_rng([frequency, seed, 14])
+    sections = calcified_vessel(FRAMES, SPACING_MM, rng)
+    settings = varied(settings_for(frequency, KINDS[kind]), rng)
+    return simulate([s for s, _ in sections], settings, rng, spacing_mm=SPACING_MM, drawn=[d for _, d in sections])
+
+
+RECORDINGS = {"generated": recording, "real": real_recording, "calcified": calcified_recording}
+
+
 def scored(source: str, frequency: int, kind: str, seed: int) -> Json:
     """Agreement with the truth, frame by frame."""
-    made = {"generated": recording, "real": real_recording}[source](frequency, kind, seed)
+    made = RECORDINGS[source](frequency, kind, seed)
     borders = segment(made.pullback)
     rows = []
     for found, truth in zip(
@@ -60,7 +85,8 @@ def scored(source: str, frequency: int, kind: str, seed: int) -> Json:
                 f"{name}_pad": area_difference(a, b),
             }
         rows.append(row)
-    return {"source": source, "frequency": frequency, "kind": kind, "rows": rows}
+    calcium = [calcium_row(scene, arcs) for scene, arcs in zip(made.scenes, borders.calcium, strict=True)]
+    return {"source": source, "frequency": frequency, "kind": kind, "rows": rows, "calcium": calcium}
 
 
 def speed(frames: int) -> Json:
@@ -99,13 +125,14 @@ def analytic() -> Json:
 
 def cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
     """One recording a cell."""
-    sources = ["generated", "real"] if os.environ.get("DATAEFF_DATA") and not quick else ["generated"]
+    sources = list(RECORDINGS) if os.environ.get("DATAEFF_DATA") and not quick else ["generated", "calcified"]
     grid = [
         Cell(f"{source}-{frequency}-{kind}-{seed}", partial(scored, source, frequency, kind, seed))
         for seed in seeds
         for source in sources
         for frequency in (20, 40)
         for kind in KINDS
+        if (source, kind) != ("calcified", "clean")
     ]
     return [Cell("speed", partial(speed, 12 if quick else SPEED_FRAMES)), Cell("analytic", analytic), *grid]
 
@@ -113,32 +140,32 @@ def cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
 def assemble(found: Mapping[str, Json]) -> Result:
     """Means over all frames of a kind; recordings with artefacts give the plain figures."""
     figures: dict[str, float | None] = {}
-    rows = []
-    for source in ("generated", "real"):
-        for frequency in (20, 40):
-            for kind in KINDS:
-                frames = [r for cell in found.values() if _is(cell, source, frequency, kind) for r in cell["rows"]]
-                if not frames:
-                    continue
-                means = {name: float(np.mean([frame[name] for frame in frames])) for name in frames[0]}
-                tail = (
-                    f"{frequency}mhz"
-                    + ("_clean" if kind == "clean" else "")
-                    + ("_real_shapes" if source == "real" else "")
-                )
-                figures |= {f"{name}_{tail}": value for name, value in means.items() if not name.endswith("_pad")}
-                worst = [float(np.percentile([f[f"{b}_jm"] for f in frames], 5)) for b in BORDERS]
-                rows.append([source, frequency, kind, len(frames), *means.values(), *worst])
+    borders: list[list[str | float | int | None]] = []
+    calcium: list[list[str | float | int | None]] = []
+    for source, frequency, kind in product(RECORDINGS, (20, 40), KINDS):
+        chosen = [cell for cell in found.values() if _is(cell, source, frequency, kind)]
+        if not chosen:
+            continue
+        frames = [row for cell in chosen for row in cell["rows"]]
+        arcs = [row for cell in chosen for row in cell["calcium"]]
+        means = {name: float(np.mean([frame[name] for frame in frames])) for name in frames[0]}
+        marked = calcium_figures(arcs, KINDS[kind].calcium_shadow)
+        tail = f"{frequency}mhz{'' if kind == 'artefacts' else '_' + kind}{TAILS[source]}"
+        shown = {name: value for name, value in means.items() if not name.endswith("_pad")}
+        figures |= {f"{name}_{tail}": value for name, value in (shown | marked).items()}
+        worst = [float(np.percentile([f[f"{b}_jm"] for f in frames], 5)) for b in BORDERS]
+        borders.append([source, frequency, kind, len(frames), *means.values(), *worst])
+        calcium.append([source, frequency, kind, len(frames), *calcium_cells(arcs, marked)])
     for name in ("speed", "analytic"):
         figures |= found[name]["figures"]
-    columns = ["shapes", "MHz", "frames are", "n", "lumen JM", "lumen HD mm", "lumen PAD", "EEM JM", "EEM HD mm",
-               "EEM PAD", "lumen JM p5", "EEM JM p5"]  # fmt: skip
-    notes = [
-        "Synthetic frames, not clinical data: each recording with its own gain, noise, blood level, depth and dynamic "
-        "range. 'real' shapes are the contours of one artery.",
-        "JM: Jaccard measure; HD: Hausdorff distance; PAD: difference of areas as a share; p5: the worst twentieth.",
+    first = ["shapes", "MHz", "frames are", "n"]
+    of_borders = ["lumen JM", "lumen HD mm", "lumen PAD", "EEM JM", "EEM HD mm", "EEM PAD", "lumen JM p5", "EEM JM p5"]
+    of_calcium = ["with an arc", "its mean deg", "sensitivity", "false", "arc error deg", "frames without, marked"]
+    tables = [
+        Table("Borders in synthetic frames", first + of_borders, borders),
+        Table("Calcium in synthetic frames", first + of_calcium, calcium),
     ]
-    return Result(figures, [Table("Borders in synthetic frames", columns, rows)], notes=notes)
+    return Result(figures, tables, notes=NOTES)
 
 
 def _is(cell: Json, source: str, frequency: int, kind: str) -> bool:

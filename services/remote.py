@@ -81,6 +81,7 @@ class RemoteCampaign:
             labels=info.labels,
             leased=len(self._client.list_leased(self._campaign)),
             spent=info.queries.spent,
+            wasted=info.queries.wasted,
             budget=info.queries.total,
             unit=info.unit,
             metric=info.metric,

@@ -15,7 +15,8 @@ class Standing:
     ``status``: new, running, paused, cancelling, cancelled, or finished when its twins are, too; ``reason`` why it is
     paused or how it ended.
     ``waiting`` counts queries that nobody has leased, ``leased`` those that an answer is owed for, twins' included.
-    ``spent`` and ``budget`` in ``unit``; ``value`` is the newest validation value of ``metric``.
+    ``spent``, ``wasted`` (paid for without a label, as to a step that passed a query on) and ``budget`` in ``unit``;
+    ``value`` is the newest validation value of ``metric``.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Standing:
     leased: int = 0
     spent: int = 0
     budget: int = 0
+    wasted: int = 0
     unit: str = "label"
     metric: str = ""
     value: float | None = None
@@ -39,7 +41,8 @@ class Standing:
         rows = [("status", self.status + (f" ({self.reason})" if self.reason else ""))]
         if self.status == "new":
             return rows
-        rows.append(("spent", f"{self.spent} of {self.budget} {self.unit}s"))
+        wasted = f" and {self.wasted} wasted" if self.wasted else ""
+        rows.append(("spent", f"{self.spent}{wasted} of {self.budget} {self.unit}s"))
         rows.append(("labels", str(self.labels)))
         if self.waiting or self.leased:
             rows += [("queries waiting", str(self.waiting)), ("queries leased", str(self.leased))]
@@ -72,6 +75,7 @@ def standing(name: str, unit: str, states: Sequence[State]) -> Standing:
         waiting=sum(len(state.waiting) + len(state.handed) for state in states),
         leased=sum(len(state.open) for state in states),
         spent=account.spent,
+        wasted=account.wasted,
         budget=account.total,
         unit=unit,
         metric=metric,

@@ -5,7 +5,7 @@ media from the bright adventitia; windows are wide enough to average speckle, an
 recording's own blood and tissue.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ MEDIA_WINDOW_MM, ADVENTITIA_WINDOW_MM = 0.15, 0.33
 PASSED_MM = 0.05
 """Tissue of so much depth, at full contrast, ends what can be blood and begins what can lie inside the EEM."""
 
+BEFORE_CALCIUM = 2.0
+"""Cost of an EEM before the front of calcium."""
 DISPLAY_RANGE, MOST_UNFOLDED = 5.5, 3.0
 
 
@@ -69,6 +71,21 @@ def gather(grey: np.ndarray, levels: Levels, first: int, hidden: np.ndarray) -> 
     for cost in (lumen, near, eem, lumen_edge, eem_edge):
         cost[hidden] = 0.0
     return Evidence(lumen, near, eem, lumen_edge, eem_edge)
+
+
+def without_eem(evidence: Evidence, calcified: np.ndarray, front_mm: np.ndarray) -> Evidence:
+    """The evidence without any for the EEM at angles ``(angles,)`` that calcium hides.
+
+    What is bright there or ends there is calcium's. The EEM lies behind calcium's front ``(angles,)`` mm, and its
+    neighbours in angle and along the pullback decide where.
+    """
+    if not calcified.any():
+        return evidence
+    hidden = calcified[:, None]
+    place = (np.arange(evidence.eem.shape[1]) + 0.5)[None] * STEP_MM
+    unseen = np.where(place < front_mm[:, None], BEFORE_CALCIUM, 0.0)
+    edge = np.where(hidden, 0.0, evidence.eem_edge)
+    return replace(evidence, eem=np.where(hidden, unseen, evidence.eem), eem_edge=edge)
 
 
 def decompressed(scaled: np.ndarray, contrast: float) -> np.ndarray:

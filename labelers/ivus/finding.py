@@ -28,7 +28,7 @@ def segment(pullback: Pullback) -> Borders:
 
 
 def _borders(stack: PolarStack, found: Found, spacing_mm: float | None) -> Borders:
-    hidden = stack.wire
+    hidden = found.wire
     lumen_sure = np.where(hidden, 0.0, found.lumen_sure)
     eem_sure = np.where(hidden, 0.0, found.eem_sure)
     frames = range(len(stack.grey))
@@ -42,5 +42,5 @@ def _borders(stack: PolarStack, found: Found, spacing_mm: float | None) -> Borde
         eem_seen=eem_sure >= SEEN,
         frame_spacing_mm=spacing_mm,
         centre_mm=stack.centre_mm,
-        calcium=[calcium_arcs(stack, found, f) for f in frames],
+        calcium=[calcium_arcs(found, f, stack.centre_mm) for f in frames],
     )

@@ -1,13 +1,14 @@
 """From a pullback to borders: coarse over the whole pullback, then finer around a smooth reference."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from labelers.ivus.coarse import LEAST_WALL_MM, CoarseCosts, Radii, coarse, coarse_costs
-from labelers.ivus.evidence import Evidence, Levels, gather
+from labelers.ivus.evidence import Evidence, Levels, gather, without_eem
 from labelers.ivus.held_out import predicted
-from labelers.ivus.smoothing import smooth_rings
+from labelers.ivus.shadows import Shadows, find_shadows
+from labelers.ivus.smoothing import circle_about, smooth_rings
 from labelers.ivus.stack import ANGLES, STEP_MM, PolarStack, smoothed
 from labelers.ivus.surfaces import closed_pair
 from labelers.ivus.visibility import confidences
@@ -28,34 +29,43 @@ NEIGHBOURS = 0.25
 
 @dataclass(frozen=True)
 class Found:
-    """Radii and the confidence of each place ``(n, ANGLES)``."""
+    """Radii, the confidence of each place ``(n, ANGLES)``, and what hides the borders: guide-wires and calcium."""
 
     radii: Radii
     lumen_sure: np.ndarray
     eem_sure: np.ndarray
-    levels: list[Levels]
+    wire: np.ndarray
+    shadows: Shadows
 
 
 def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     """Both borders of all frames of a stack."""
     say = NEIGHBOURS * float(np.exp(-(spacing_mm or 0.5) / 1.0))
-    evidence = evidence_of(stack, levels_of(stack, None))
-    costs = coarse_costs(evidence, stack.catheter.radius)
+    first = evidence_of(stack, levels_of(stack, None))
+    costs = coarse_costs(first, stack.catheter.radius)
     shown = predicted(stack, costs, spacing_mm)
-    first = coarse(costs, spacing_mm)
-    radii = _smoothed(evidence, first, COARSE_STIFFNESS, say)[0]
-    evidence = evidence_of(stack, _levels_within(stack, radii))
+    begun = coarse(costs, spacing_mm)
+    radii = _smoothed(first, begun, COARSE_STIFFNESS, say)[0]
+    stack = replace(stack, wires=stack.wires.within(radii.lumen))
+    levels = _levels_within(stack, radii)
+    shadows = find_shadows(stack, radii.lumen, levels, spacing_mm)
+    costs = coarse_costs(_behind_calcium(first, shadows), stack.catheter.radius)
+    evidence = _behind_calcium(evidence_of(stack, levels), shadows)
     # What was taken for blood changes where the lumen is sought; the EEM is sought where it was.
     again = coarse_costs(evidence, stack.catheter.radius)
     second = coarse(CoarseCosts(again.lumen, costs.eem, again.step_mm), spacing_mm)
     radii = _smoothed(evidence, second, COARSE_STIFFNESS, say)[0]
-    levels = levels_of(stack, radii)
-    evidence = evidence_of(stack, levels)
+    evidence = _behind_calcium(evidence_of(stack, levels_of(stack, radii, shadows.calcified)), shadows)
     radii = _smoothed(evidence, refined(evidence, radii, (0.10, 0.16)), MIDDLE_STIFFNESS, say)[0]
     sharp = refined(evidence, radii, (0.12, 0.20))
     sharp = Radii(sharp.lumen + flank_mm(stack, sharp.lumen), sharp.eem)
     radii, lumen_sure, eem_sure = _smoothed(evidence, sharp, FINE_STIFFNESS, say)
-    return Found(radii, shown[:, :1] * lumen_sure, shown[:, 1:] * eem_sure, levels)
+    return Found(radii, shown[:, :1] * lumen_sure, shown[:, 1:] * eem_sure, stack.wire, shadows)
+
+
+def _behind_calcium(evidence: list[Evidence], shadows: Shadows) -> list[Evidence]:
+    """The evidence of every frame, without any for an EEM behind calcium."""
+    return [without_eem(*one) for one in zip(evidence, shadows.calcified, shadows.front_mm, strict=True)]
 
 
 def _smoothed(
@@ -65,7 +75,8 @@ def _smoothed(
     sure = [confidences(e, a, b) for e, a, b in zip(evidence, found.lumen, found.eem, strict=True)]
     lumen_sure, eem_sure = (np.stack(part) for part in zip(*sure, strict=True))
     lumen = smooth_rings(found.lumen, lumen_sure**2, stiffness, say)
-    eem = smooth_rings(found.eem, eem_sure**2, 2 * stiffness, say)
+    round_mm = np.stack([circle_about(*one) for one in zip(lumen, found.eem, eem_sure, strict=True)])
+    eem = round_mm + smooth_rings(found.eem - round_mm, eem_sure**2, 2 * stiffness, say)
     return Radii(lumen, np.maximum(eem, lumen + LEAST_WALL_MM)), lumen_sure, eem_sure
 
 
@@ -130,19 +141,24 @@ def _between(cost: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.where(levels == at, np.clip(shift, -0.5, 0.5), 0.0) * STEP_MM
 
 
-def levels_of(stack: PolarStack, radii: Radii | None) -> list[Levels]:
-    """Blood and tissue of each frame: from the borders where known, else from the recording as a whole."""
+def levels_of(stack: PolarStack, radii: Radii | None, calcified: np.ndarray | None = None) -> list[Levels]:
+    """Blood and tissue of each frame: from the borders where known, else from the recording as a whole.
+
+    ``calcified`` ``(n, ANGLES)``: angles that show neither wall nor tissue as they are.
+    """
     if radii is None:
         return [_first_levels(stack)] * len(stack.grey)
     r = stack.radii_mm
     found = []
     for f, grey in enumerate(stack.grey):
         free = ~stack.wire[f]
+        bare = free if calcified is None else free & ~calcified[f]
         lumen = radii.lumen[f][:, None]
         blood = (r > stack.radii_mm[stack.catheter.ring]) & (r < lumen - 0.1)
         tissue = (r > lumen + 0.05) & (r < radii.eem[f][:, None] + 0.4)
         wall = (r > lumen + 0.03) & (r < np.minimum(radii.eem[f][:, None] - 0.1, lumen + 0.3))
-        found.append([_level(grey[free], part[free], 50) for part in (blood, wall, tissue)])
+        parts = ((blood, free), (wall, bare), (tissue, bare))
+        found.append([_level(grey[angles], part[angles], 50) for part, angles in parts])
     return _steady(np.array(found))
 
 

@@ -54,6 +54,20 @@ def smooth_rings(radii: np.ndarray, weights: np.ndarray, stiffness: float, neigh
     return found
 
 
+def circle_about(lumen_mm: np.ndarray, eem_mm: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """Radii ``(angles,)`` mm of the circle about the lumen's centre that fits the EEM where it is ``sure``.
+
+    A gap in the EEM is bridged as a ring about the vessel, and not about a catheter that lies beside its middle.
+    """
+    theta = 2 * np.pi * np.arange(len(lumen_mm)) / len(lumen_mm)
+    ways = np.stack([np.cos(theta), np.sin(theta)])
+    centre = (ways * lumen_mm**3).sum(axis=1) / (1.5 * (lumen_mm**2).sum())
+    away = np.hypot(*(ways * eem_mm - centre[:, None]))
+    size = float(np.average(away, weights=sure**2 + 1e-6))
+    along, across = centre @ ways, centre[0] * ways[1] - centre[1] * ways[0]
+    return np.asarray(along + np.sqrt(np.maximum(size**2 - across**2, 0.0)))
+
+
 def _offset(difference: np.ndarray, weights: np.ndarray) -> float:
     total = float(weights.sum())
     return float((difference * weights).sum() / total) if total > 1e-9 else 0.0

@@ -8,7 +8,7 @@ from scipy import ndimage
 from labelers.ivus.catheter import Catheter, find_catheter, find_centre
 from labelers.ivus.polar import beam_points, middle, sample_beams
 from labelers.ivus.pullback import Pullback
-from labelers.ivus.wire import wire_sectors
+from labelers.ivus.wire import Wires, find_wires
 
 ANGLES, OVERSAMPLED = 192, 2
 STEP_MM = 0.03
@@ -20,20 +20,25 @@ DARK_PERCENTILE, BRIGHT_PERCENTILE = 2.0, 99.0
 class PolarStack:
     """Grey levels ``(n, ANGLES, radii)`` float32, 0 dark to about 1 bright; radius ``(j + 0.5) * STEP_MM``.
 
-    ``wire`` ``(n, ANGLES)`` bool: sectors that a guide-wire hides. ``seen`` ``(ANGLES,)``: samples within the frame.
+    ``wires``: sectors that a guide-wire may hide. ``seen`` ``(ANGLES,)``: samples within the frame.
     """
 
     grey: np.ndarray
     centre_px: tuple[float, float]
     centre_mm: np.ndarray
     catheter: Catheter
-    wire: np.ndarray
+    wires: Wires
     seen: np.ndarray
 
     @property
     def radii_mm(self) -> np.ndarray:
         """Depths of the samples, mm."""
         return (np.arange(self.grey.shape[2]) + 0.5) * STEP_MM
+
+    @property
+    def wire(self) -> np.ndarray:
+        """Which angles ``(n, ANGLES)`` bool a guide-wire hides."""
+        return self.wires.hidden
 
 
 def polar_stack(pullback: Pullback) -> PolarStack:
@@ -42,10 +47,10 @@ def polar_stack(pullback: Pullback) -> PolarStack:
     raw, seen = _beams(pullback, centre)
     grey = _scaled(raw, seen)
     catheter = find_catheter(grey, STEP_MM)
-    wire = wire_sectors(grey, catheter, STEP_MM)
+    wires = find_wires(grey, catheter, STEP_MM)
     middle_px = middle(pullback.frames.shape)
     centre_mm = (np.array(centre) - np.array(middle_px)) * pullback.pixel_size_mm
-    return PolarStack(grey, centre, centre_mm, catheter, wire, seen)
+    return PolarStack(grey, centre, centre_mm, catheter, wires, seen)
 
 
 def _beams(pullback: Pullback, centre: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli.options import AsJson, Campaign, Run, Set, Target
+from services.cli.options import AsJson, Campaign, Plugins, Run, Set, Target
 from services.cli.running import exit_code
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def submit(
     with client_of(Settings.from_environment(), target) as client:
         info = client.create(campaign_text(campaign), settings or (), request_id=request_id)
     typer.echo(json.dumps(_as_json(info), indent=2) if as_json else info.id)
-    return watch(info.id, target, as_json) if follow else 0
+    return watch(info.id, target, as_json=as_json) if follow else 0
 
 
 def list_campaigns(target: Target = None, as_json: AsJson = False) -> None:
@@ -104,19 +104,21 @@ def list_campaigns(target: Target = None, as_json: AsJson = False) -> None:
         typer.echo(_line(info))
 
 
-def status(run: Run, target: Target = None, as_json: AsJson = False) -> None:
+def status(run: Run, target: Target = None, plugins: Plugins = None, as_json: AsJson = False) -> None:
     """Tell how a campaign stands."""
-    _say(_asked(run, target, "get"), as_json)
+    _say(_asked(run, target, plugins, "get"), as_json)
 
 
-def watch(run: Run, target: Target = None, as_json: AsJson = False) -> int:
+def watch(run: Run, target: Target = None, plugins: Plugins = None, as_json: AsJson = False) -> int:
     """Follow a campaign to its end, from its beginning.
 
     Ends with the exit codes of `run`. With --json, prints one event a line.
     """
+    from services.cli.files import load_plugins
     from services.runs import open_run
     from services.runtime import Settings
 
+    load_plugins(plugins or ())
     with open_run(run, target, Settings.from_environment()) as (runs, campaign):
         if as_json:
             for event in runs.watch(campaign):
@@ -136,35 +138,42 @@ def _followed(runs: Any, campaign: str) -> "list[State]":
         return follow(runs, campaign, progress, clock)
 
 
-def pause(run: Run, reason: Reason = "", target: Target = None, as_json: AsJson = False) -> None:
+def pause(
+    run: Run, reason: Reason = "", target: Target = None, plugins: Plugins = None, as_json: AsJson = False
+) -> None:
     """Start no new work in a campaign, its twins and repeats."""
-    _say(_asked(run, target, "pause", reason), as_json)
+    _say(_asked(run, target, plugins, "pause", reason), as_json)
 
 
-def resume(run: Run, target: Target = None, as_json: AsJson = False) -> None:
+def resume(run: Run, target: Target = None, plugins: Plugins = None, as_json: AsJson = False) -> None:
     """Let a paused campaign go on; a folder at rest goes on when it is run again."""
-    _say(_asked(run, target, "resume"), as_json)
+    _say(_asked(run, target, plugins, "resume"), as_json)
 
 
-def cancel(run: Run, reason: Reason = "", target: Target = None, as_json: AsJson = False) -> None:
+def cancel(
+    run: Run, reason: Reason = "", target: Target = None, plugins: Plugins = None, as_json: AsJson = False
+) -> None:
     """End a campaign before its time; answers in flight are still accepted."""
-    _say(_asked(run, target, "cancel", reason), as_json)
+    _say(_asked(run, target, plugins, "cancel", reason), as_json)
 
 
 def extend(
     run: Run,
     amount: Annotated[int, typer.Argument(min=1, help="What is added, in the budget's unit.")],
     target: Target = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Add to a campaign's budget; one that had come to its end goes on."""
-    _say(_asked(run, target, "extend", amount), as_json)
+    _say(_asked(run, target, plugins, "extend", amount), as_json)
 
 
-def _asked(run: str, target: str | None, what: str, *given: Any) -> "CampaignInfo":
+def _asked(run: str, target: str | None, plugins: Plugins, what: str, *given: Any) -> "CampaignInfo":
+    from services.cli.files import load_plugins
     from services.runs import open_run
     from services.runtime import Settings
 
+    load_plugins(plugins or ())
     with open_run(run, target, Settings.from_environment()) as (runs, campaign):
         found: CampaignInfo = getattr(runs, what)(campaign, *given)
         return found
@@ -189,7 +198,8 @@ def _as_json(info: "CampaignInfo") -> dict[str, Any]:
 def _line(info: "CampaignInfo") -> str:
     value = "-" if info.validation is None else f"{info.validation:.4g}"
     aim = "" if info.target is None else f" (target {info.target:.4g})"
-    money = f"{info.queries.spent}/{info.queries.total} {info.unit}s"
+    wasted = f" ({info.queries.wasted} wasted)" if info.queries.wasted else ""
+    money = f"{info.queries.spent}/{info.queries.total} {info.unit}s{wasted}"
     stage = info.outcome or (f"{info.status}, {info.activity}" if info.status == "running" else info.status)
     return f"{info.id:32} {stage:18} round {max(info.round, 0):<4} {money:20} {info.metric} {value}{aim}"
 

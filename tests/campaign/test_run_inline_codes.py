@@ -149,6 +149,13 @@ def test_a_report_is_made_again_from_the_record_alone(run, command_line, tmp_pat
     assert command_line(tmp_path, "report", "nowhere")["code"] == 1
 
 
+def test_a_run_with_plugins_of_its_own_tells_how_it_stands(run, command_line, tmp_path):
+    assert run("stop.target=1.0")["code"] == 3
+    told = command_line(tmp_path, "status", "run", "--plugin", DATA / "counted.py")
+    assert told["code"] == 0, told["err"]
+    assert "exhausted" in told["out"]
+
+
 def test_owned_labels_are_used_at_no_cost_and_not_bought_again(run, tmp_path):
     images, labels = load_digits(return_X_y=True)
     scaled = (images[:100].reshape(-1, 1, 8, 8) / 16).astype(np.float32)

@@ -8,7 +8,7 @@ from labelers.ivus.catheter import Catheter
 from labelers.ivus.evidence import tissue_passed_mm
 from labelers.ivus.simulator.recording import simulate_vessel
 from labelers.ivus.simulator.settings import settings_for, varied
-from labelers.ivus.wire import wire_sectors
+from labelers.ivus.wire import find_wires
 
 ANGLES, STEP_MM = 192, 0.03
 
@@ -33,7 +33,7 @@ def test_a_wire_is_found_within_ring_down_and_beside_a_bright_wall(spot):
     grey[:, :, 42:55] = 0.9  # a wall as bright as the wire's spot
     grey[:, 90:100, 20:] = 0.02
     grey[:, 92:98, spot : spot + 4] = 1.0
-    found = wire_sectors(grey, Catheter(radius=16, ring=30), STEP_MM)
+    found = find_wires(grey, Catheter(radius=16, ring=30), STEP_MM).hidden
     assert found[0, 92:98].all()
     assert not found[0, :80].any()
     assert not found[0, 110:].any()
