@@ -90,20 +90,25 @@ def pairs(
 
 @torch.no_grad()
 def answered(network: nn.Module, frame: Frame, images: np.ndarray, detector: Detector | None) -> np.ndarray:
-    """Masks ``(n, h, w)`` bool: the largest region of each crop; of the detector's candidates the surest crop."""
+    """Masks ``(n, h, w)`` bool: the largest region of a crop; of the detector's candidates the crop that our policy's
+    own rule would choose: the likeliest that holds a decided region.
+    """
     return np.stack([_answer(network, frame, image, detector) for image in images])
 
 
 def _answer(network: nn.Module, frame: Frame, image: np.ndarray, detector: Detector | None) -> np.ndarray:
     height, width = image.shape
     stack = view_stack(image[None])
-    centres = torch.tensor([[(width - 1) / 2, (height - 1) / 2]])
+    centres, sure = torch.tensor([[(width - 1) / 2, (height - 1) / 2]]), torch.ones(1)
     if detector is not None:
-        centres = detector.find(stack).centres[0]
+        candidates = detector.find(stack)
+        centres, sure = candidates.centres[0], candidates.sure[0]
     one = torch.ones(len(centres))
     seen = bilinear(stack, torch.zeros(len(centres), dtype=torch.long), frame.points(centres, 0 * one, one, one))
     inside = torch.sigmoid(network(standardised(seen)[:, None])[:, 0])
-    best = int((inside * (inside > 0.5)).sum((1, 2)).argmax())
+    peak = inside.flatten(1).topk(16, dim=1).values.mean(dim=1)
+    undecided = (4 * inside * (1 - inside)).sum((1, 2)) / inside.sum((1, 2)).clamp_min(1.0)
+    best = int((peak * (1 - undecided) * sure.clamp_min(1e-3) ** 0.5).argmax())
     return _back(inside[best].numpy(), frame, centres[best].numpy(), (height, width))
 
 
