@@ -131,7 +131,9 @@ def test_a_service_whose_ray_lost_its_head_answers_pauses_and_goes_on_with_a_new
     try:
         target = process.stdout.readline().split()[-1]
         with Client(target) as client:
-            name = client.create(CAMPAIGN.replace("LABELER", "dataset")).id
+            # Slow enough that Ray is lost long before the end, however busy the machine is.
+            slow = CAMPAIGN.replace("LABELER", "dataset").replace("delay_s: 0.2", "delay_s: 2")
+            name = client.create(slow).id
             wait_for(lambda: client.get(name).queries.spent >= 2)
             kill_one(process.pid, "gcs_server")
             wait_for(lambda: client.get(name).status == "paused")
