@@ -11,6 +11,8 @@ from dataeff_al.envs.sampling import bilinear, standardised
 from labelers.deep_labelling import changes
 from labelers.deep_labelling.annotated import AnnotatedSet, view_stack
 from labelers.deep_labelling.detector import Detector
+from labelers.deep_labelling.polar_policy import plausibility
+from labelers.deep_labelling.walking import likelihood
 
 WIDTHS = (16, 32, 64, 128)
 CROP_SIDE, WHOLE_SIDE = 96, 128
@@ -106,9 +108,7 @@ def _answer(network: nn.Module, frame: Frame, image: np.ndarray, detector: Detec
     one = torch.ones(len(centres))
     seen = bilinear(stack, torch.zeros(len(centres), dtype=torch.long), frame.points(centres, 0 * one, one, one))
     inside = torch.sigmoid(network(standardised(seen)[:, None])[:, 0])
-    peak = inside.flatten(1).topk(16, dim=1).values.mean(dim=1)
-    undecided = (4 * inside * (1 - inside)).sum((1, 2)) / inside.sum((1, 2)).clamp_min(1.0)
-    best = int((peak * (1 - undecided) * sure.clamp_min(1e-3) ** 0.5).argmax())
+    best = int(likelihood(plausibility(inside), sure).argmax())
     return _back(inside[best].numpy(), frame, centres[best].numpy(), (height, width))
 
 

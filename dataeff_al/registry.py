@@ -39,6 +39,10 @@ def one(_: Any) -> int:
     return 1
 
 
+def unknown(_: Any) -> None:
+    """What parameters alone do not tell."""
+
+
 def _imported(place: str) -> Callable[..., Any]:
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
@@ -52,7 +56,8 @@ class Plugin:
     ``build(params, context)`` with the context class of its kind (for instance
     :class:`dataeff_al.samplers.protocol.SamplerContext`). ``offers`` and ``needs`` are functions of the parameters; a
     campaign is refused before anything is bought when a need is offered by no other part.
-    ``seconds`` is a rough cost of one call on one core (a label, a fit, a proposal round), used only in forecasts.
+    ``seconds`` is a rough cost of one call on one core (a label, a fit, a proposal round), used only in forecasts;
+    ``seconds_points``: the points of a sample (pixels, voxels) that it holds for, None: of any.
     ``members``: how many models one fit trains independently of each other; with two or more the trainer is a
     :class:`dataeff_al.trainers.protocol.CommitteeTrainer`.
     """
@@ -65,6 +70,7 @@ class Plugin:
     offers: Callable[[Any], frozenset[str]] = nothing
     needs: Callable[[Any], frozenset[str]] = nothing
     seconds: Callable[[Any], float] | None = None
+    seconds_points: int | None = None
     members: Callable[[Any], int] = one
 
     def factory(self) -> Callable[..., Any]:
@@ -77,10 +83,12 @@ class PoolPlugin(Plugin):
     """A pool; ``size`` tells the number of samples cheaply, or None, from ``(params, base_dir, data_root)``.
 
     ``base_dir`` is the folder of the campaign file, ``data_root`` the shared data folder or None. ``size`` raises
-    :class:`~dataeff_al.errors.DataError` when files are missing.
+    :class:`~dataeff_al.errors.DataError` when files are missing. ``points`` tells the points of a sample (pixels,
+    voxels) where parameters alone do, for forecasts.
     """
 
     size: Callable[[Any, Path, Path | None], int | None] | None = None
+    points: Callable[[Any], int | None] = unknown
 
 
 @dataclass(frozen=True, kw_only=True)

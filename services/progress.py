@@ -11,7 +11,7 @@ from rich.table import Table
 from dataeff_al.campaign.rounds import rounds_for
 from dataeff_al.campaign.rules import rules_of
 from dataeff_al.campaign.spec import CampaignSpec
-from dataeff_al.campaign.state import Account, State
+from dataeff_al.campaign.state import State
 from dataeff_al.events import (
     AttemptExpired,
     AttemptFailed,
@@ -101,13 +101,9 @@ class Progress:
         values = [f"{name} {_number(split.get(rules.metric))}" for name, split in _splits(event)]
         left = self._time_left(state)
         account = state.accounts["queries"]
-        spent = self._money(account)
+        spent = account.told(self._spec.budget.unit)
         tail = f"  about {left:.0f} s left" if left is not None and event.role == "main" else ""
         return f"round {event.round}: {rules.metric}  {'  '.join(values)}  at {event.labels} labels, {spent}{tail}"
-
-    def _money(self, account: Account) -> str:
-        wasted = f" ({account.wasted} wasted)" if account.wasted else ""
-        return f"{account.spent}/{account.total} {self._spec.budget.unit}s{wasted}"
 
     def _time_left(self, state: State) -> float | None:
         """Rounds to come at the pace so far; twins are not counted, because each announces its own."""
@@ -123,7 +119,7 @@ class Progress:
         account = state.accounts.get("queries")
         table = Table.grid(padding=(0, 2))
         waiting = len(state.live)
-        spent = self._money(account) if account else ""
+        spent = account.told(self._spec.budget.unit) if account else ""
         table.add_row(state.id, state.status, f"round {max(state.round, 0)}", f"{waiting} labels awaited", spent)
         return table
 

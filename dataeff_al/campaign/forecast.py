@@ -9,6 +9,9 @@ from dataeff_al.campaign.money import Labels, amount, labels_of, max_cost
 from dataeff_al.campaign.rounds import rounds_for
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.validate import pool_size
+from dataeff_al.registry import PoolPlugin
+
+_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,23 @@ def _seconds(spec: CampaignSpec, labels: Labels, rounds: int, shared: bool) -> S
     return Seconds(
         generator=spec.generator.seconds if spec.generator else 0.0,
         search=_times(rounds, spec.sampler.seconds),
-        training=_times(fits, spec.trainer.seconds),
+        training=_times(fits * _larger(spec), spec.trainer.seconds),
         labels=_times(labels.acquired + before, spec.labeler.seconds),
         acquired=_times(labels.acquired, spec.labeler.seconds),
     )
 
 
-def _times(count: int, seconds: float | None) -> float | None:
+def _larger(spec: CampaignSpec) -> float:
+    """How much more a fit takes than the trainer says, by the size of a sample; 1 where that is not known.
+
+    What is small takes its time as well: never less than a tenth.
+    """
+    pool, points = spec.pool.plugin, spec.trainer.plugin.seconds_points
+    own = pool.points(spec.pool.params) if isinstance(pool, PoolPlugin) else None
+    return 1.0 if own is None or points is None else max(own / points, _LEAST_SHARE)
+
+
+def _times(count: float, seconds: float | None) -> float | None:
     return None if seconds is None else count * seconds
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from dataeff_al.campaign.rules import rules_of
-from dataeff_al.campaign.state import State
+from dataeff_al.campaign.state import Account, State
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class Standing:
         rows = [("status", self.status + (f" ({self.reason})" if self.reason else ""))]
         if self.status == "new":
             return rows
-        wasted = f" and {self.wasted} wasted" if self.wasted else ""
-        rows.append(("spent", f"{self.spent}{wasted} of {self.budget} {self.unit}s"))
+        rows.append(("spent", Account(self.budget, 0, self.spent, self.wasted).told(self.unit)))
         rows.append(("labels", str(self.labels)))
         if self.waiting or self.leased:
             rows += [("queries waiting", str(self.waiting)), ("queries leased", str(self.leased))]

@@ -120,6 +120,11 @@ class Account:
         """What may still be reserved."""
         return self.total - self.reserved - self.spent - self.wasted
 
+    def told(self, unit: str) -> str:
+        """What is gone of it, as people are told: ``30/60 minutes (2 wasted)``."""
+        wasted = f" ({self.wasted} wasted)" if self.wasted else ""
+        return f"{self.spent}/{self.total} {unit}s{wasted}"
+
 
 @dataclass(frozen=True, slots=True)
 class State:

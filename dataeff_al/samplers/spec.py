@@ -14,9 +14,15 @@ class RandomParams(Params):
 
 
 class TypicalParams(Params):
-    """Parameters of ``typical``. ``most_clusters`` bounds the clustering's cost."""
+    """Parameters of ``typical``. ``most_clusters`` bounds the clustering's cost.
+
+    ``clusters: graph``: those of the graph of the ``neighbours`` nearest in latent space, along which the trainer
+    ``semi_supervised`` spreads labels, whatever their form; ``latent``: balls in latent space.
+    """
 
     most_clusters: Annotated[int, Field(ge=1, le=10_000)] = 500
+    clusters: Literal["latent", "graph"] = "latent"
+    neighbours: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
 class MarginParams(Params):

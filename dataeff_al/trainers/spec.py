@@ -98,6 +98,7 @@ STANDARD = Plugin(
     build="dataeff_al.trainers.standard:build",
     offers=offers,
     seconds=seconds,
+    seconds_points=64 * 64,
     members=members,
 )
 
@@ -109,4 +110,5 @@ SEMI_SUPERVISED = Plugin(
     build="dataeff_al.trainers.semi_supervised:build",
     needs=semi_supervised_needs,
     seconds=semi_supervised_seconds,
+    seconds_points=28 * 28,
 )

@@ -9,14 +9,15 @@ import numpy as np
 
 from dataeff_al.errors import CapabilityError
 from dataeff_al.generators.pool_tensor import pool_tensor
+from dataeff_al.latent_graph import Graph, graph_of
 from dataeff_al.learners.protocol import Learner
 from dataeff_al.samples.types import SampleId
-from dataeff_al.trainers.propagation import Graph, certainty, graph_of
 from dataeff_al.trainers.spec import SemiSupervisedParams
 from dataeff_al.view import Labelled, Latents, View
 
 _PARTS = 5
 _ENOUGH = 200
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,9 @@ def _notes(view: View, seeds: np.ndarray, new: set[int], skill: float | None) ->
     if new:
         found["new_classes"] = ", ".join(classes[code] for code in sorted(new))
     return found
+
+
+def certainty(p: np.ndarray) -> np.ndarray:
+    """How sure probabilities ``(n, k)`` are, ``(n,)`` float32: one minus their entropy in units of the largest."""
+    entropy = -(p * np.log(np.maximum(p, _LEAST))).sum(1)
+    return (1.0 - entropy / np.log(max(p.shape[1], 2))).clip(0.0, 1.0).astype(np.float32)

@@ -87,7 +87,7 @@ class Transfer:
             raise CapabilityError("transfer must have partial annotations in the pool, but got none.")
         labelled = {entry.sample.id for entry in view.labelled}
         rest = [sample for sample in samples if sample.id not in labelled]
-        if self._params.policy != "pseudo" or not rest:
+        if not self._params.answers_itself or not rest:
             return Lesson(full, found)
         return Lesson(full, found, rest, view.codec.soften(rest))
 
@@ -159,22 +159,23 @@ class Run:
     def pseudo(self) -> float:
         """Fine-tuned, then trained on its own answers beside the full annotations."""
         self.finetune()
-        if self.lesson.rest_x is None:
-            return self.scratch()
-        source = self._patches(pseudo_labels(self.learner, self.lesson.rest_x, self.lesson.rest))
-        self.notes["pseudo_labelled"] = str(len(self.lesson.rest))
-        return self._train(
-            [self.learner.encoder, self.learner.decoder(FULL)],
-            self.params.steps,
-            lambda: self._full_loss() + self._loss(FULL, source),
-        )
+        return self._taught_by_itself([self.learner.encoder, self.learner.decoder(FULL)], self._full_loss)
 
     def monet(self) -> float:
-        """Stage one, then one encoder with all decoders."""
+        """Stage one, then one encoder with all decoders; and on, if so set, with its own answers beside them."""
         self.pretrain()
         self.trained_sources = list(self._partial)
-        decoders = [self.learner.decoder(name) for name in (FULL, *self._partial)]
-        return self._train([self.learner.encoder, *decoders], self.params.steps, self._joint_loss)
+        modules = [self.learner.encoder, *(self.learner.decoder(name) for name in (FULL, *self._partial))]
+        loss = self._train(modules, self.params.steps, self._joint_loss)
+        return self._taught_by_itself(modules, self._joint_loss) if self.params.self_training else loss
+
+    def _taught_by_itself(self, modules: Sequence[torch.nn.Module], loss: Callable[[], Tensor]) -> float:
+        """As many steps again, on corrected answers to what nobody annotated fully beside ``loss``."""
+        if self.lesson.rest_x is None:
+            return self._train(modules, self.params.steps, loss)
+        answers = self._patches(pseudo_labels(self.learner, self.lesson.rest_x, self.lesson.rest))
+        self.notes["pseudo_labelled"] = str(len(self.lesson.rest))
+        return self._train(modules, self.params.steps, lambda: loss() + self._loss(FULL, answers))
 
     def pretrain(self) -> None:
         """Stage one: the partial annotations alone; the full decoder takes over the largest source's weights."""

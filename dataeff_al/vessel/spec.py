@@ -25,6 +25,10 @@ def _generated_size(params: VesselSectionsParams, _: Path, __: Path | None) -> i
     return params.size
 
 
+def _points(params: VesselSectionsParams) -> int:
+    return params.pixels**2
+
+
 def _ivus_size(params: IvusSectionsParams, _: Path, __: Path | None) -> int:
     return params.size
 
@@ -36,6 +40,7 @@ VESSEL_SECTIONS = PoolPlugin(
     params=VesselSectionsParams,
     build="dataeff_al.vessel.pools:build_vessel_sections",
     size=_generated_size,
+    points=_points,
 )
 
 IVUS_SECTIONS = PoolPlugin(
@@ -45,4 +50,5 @@ IVUS_SECTIONS = PoolPlugin(
     params=IvusSectionsParams,
     build="dataeff_al.vessel.ivus_pool:build_ivus_sections",
     size=_ivus_size,
+    points=_points,
 )

@@ -51,9 +51,8 @@ class _Look:
         return Starts(centres, torch.sqrt(cells / torch.pi))
 
     def sharpness(self) -> Tensor:
-        """One less the share of undecided chances within the region's size, ``(n,)``."""
-        undecided = 4 * self.mean * (1 - self.mean)
-        return (1 - undecided.sum((1, 2)) / self.mean.sum((1, 2)).clamp_min(1.0)).clamp(0, 1)
+        """How decided each image's mean is, ``(n,)``."""
+        return decided(self.mean)
 
 
 class PolarPolicy:
@@ -84,8 +83,7 @@ class PolarPolicy:
         first = self.subset([0])
         guess = first._centred(stack, Starts(starts.centres, WIDER * starts.radii), 1, 1, generator)
         look = first._look(stack, guess, 1, generator)
-        peak = look.mean.flatten(1).topk(16, dim=1).values.mean(dim=1)
-        return guess, peak * look.sharpness()
+        return guess, plausibility(look.mean)
 
     def agents(self, stack: Tensor, starts: Starts, generator: torch.Generator) -> Agents:
         """One agent on the field of each view, and a last one, which answers, on their mean."""
@@ -128,6 +126,18 @@ class PolarPolicy:
         points = window_points(guess.centres, half, WINDOW_SIDE)[rows]
         inside = torch.sigmoid(unrolled(maps, views, points)).view(len(half), count, WINDOW_SIDE, WINDOW_SIDE)
         return _Look(inside, guess.centres, half)
+
+
+def decided(inside: Tensor) -> Tensor:
+    """One less the share of undecided chances ``(m, s, s)`` within the region's size, ``(m,)``."""
+    undecided = 4 * inside * (1 - inside)
+    return (1 - undecided.sum((1, 2)) / inside.sum((1, 2)).clamp_min(1.0)).clamp(0, 1)
+
+
+def plausibility(inside: Tensor) -> Tensor:
+    """How much chances of being inside ``(m, s, s)`` look like a region, ``(m,)``: somewhere sure, and decided."""
+    peak = inside.flatten(1).topk(16, dim=1).values.mean(dim=1)
+    return peak * decided(inside)
 
 
 def unrolled(maps: Tensor, views: PolarViews, points: Tensor) -> Tensor:

@@ -35,11 +35,16 @@ def _started(policy: Policy, detector: Detector, stack: Tensor) -> tuple[Starts,
     for which in range(candidates.sure.shape[1]):
         starts = candidates.taken(torch.full((len(stack),), which))
         found.append(policy.plausible(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED)))
-    score = torch.stack([likely for _, likely in found], dim=1) * candidates.sure.clamp_min(1e-3) ** 0.5
+    score = likelihood(torch.stack([likely for _, likely in found], dim=1), candidates.sure)
     best, rows = score.argmax(dim=1), torch.arange(len(stack))
     centres = torch.stack([starts.centres for starts, _ in found], dim=1)[rows, best]
     radii = torch.stack([starts.radii for starts, _ in found], dim=1)[rows, best]
     return Starts(centres, radii), score[rows, best]
+
+
+def likelihood(plausible: Tensor, sure: Tensor) -> Tensor:
+    """How likely candidates are the region, by what a look from there shows and how sure the detector is of them."""
+    return plausible * sure.clamp_min(1e-3) ** 0.5
 
 
 @torch.no_grad()

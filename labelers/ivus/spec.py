@@ -44,6 +44,10 @@ def _pool_size(params: PullbacksParams, _: Path, __: Path | None) -> int:
     return params.size
 
 
+def _points(params: PullbacksParams) -> int:
+    return params.frames * params.pixels**2
+
+
 PLUGIN = LabelerPlugin(
     kind="labelers",
     name="ivus",
@@ -62,4 +66,5 @@ PULLBACKS = PoolPlugin(
     params=PullbacksParams,
     build="labelers.ivus.pool:build_pullbacks",
     size=_pool_size,
+    points=_points,
 )

@@ -48,7 +48,7 @@ def find_wires(grey: np.ndarray, catheter: Catheter, step_mm: float) -> Wires:
     excess = _excess(grey[:, :, catheter.radius : first + near])
     far = grey[:, :, first + near : first + behind].mean(axis=2)
     far = ndimage.uniform_filter1d(far, 5, axis=1, mode="wrap")
-    # beside the whole recording: in a frame full of calcium, dark is usual
+    # Beside the whole recording: in a frame full of calcium, dark is usual.
     dark = far < DARK_SHARE * np.percentile(far, USUAL_PERCENTILE)
     hidden, spot_mm = np.zeros(dark.shape, dtype=bool), np.zeros(dark.shape)
     for frame, bright in enumerate(excess):

@@ -198,8 +198,7 @@ def _as_json(info: "CampaignInfo") -> dict[str, Any]:
 def _line(info: "CampaignInfo") -> str:
     value = "-" if info.validation is None else f"{info.validation:.4g}"
     aim = "" if info.target is None else f" (target {info.target:.4g})"
-    wasted = f" ({info.queries.wasted} wasted)" if info.queries.wasted else ""
-    money = f"{info.queries.spent}/{info.queries.total} {info.unit}s{wasted}"
+    money = info.queries.told(info.unit)
     stage = info.outcome or (f"{info.status}, {info.activity}" if info.status == "running" else info.status)
     return f"{info.id:32} {stage:18} round {max(info.round, 0):<4} {money:20} {info.metric} {value}{aim}"
 

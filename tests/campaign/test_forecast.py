@@ -47,6 +47,20 @@ def test_twins_share_what_measures_and_what_starts():
     assert twin.seconds.labels == 100 * 85
 
 
+def test_training_is_foretold_by_the_size_of_a_sample_where_the_pool_tells_it():
+    small, large = (
+        made("pool.kind=vessel_sections", f"pool.pixels={side}", "evaluation.reference=0")[0].seconds.training
+        for side in (64, 192)
+    )
+    assert large == pytest.approx(9 * small)
+
+
+def test_the_smallest_samples_take_their_time_as_well():
+    trainer = CampaignSpec.parse(TEXT, Path()).trainer.seconds
+    own = made()[0]
+    assert own.seconds.training == pytest.approx(0.1 * trainer * (own.rounds + 2))
+
+
 def test_a_small_pool_bounds_what_can_be_chosen():
     own = made("pool.size=155")[0]
     assert own.labels.acquired == 85

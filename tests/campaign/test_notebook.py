@@ -237,7 +237,7 @@ def test_twins_ask_too_and_the_run_is_over_when_they_are(tmp_path):
 def test_the_status_is_readable_everywhere(campaign):
     assert str(campaign.status) == "by-hand: new"
     campaign.ask(2)
-    assert str(campaign.status).startswith("by-hand: running, spent 0 of 20 minutes, labels 0, queries waiting 13")
+    assert str(campaign.status).startswith("by-hand: running, spent 0/20 minutes, labels 0, queries waiting 13")
     assert "<td>13</td>" in campaign._repr_html_()
     assert "running" in repr(campaign)
     hostile = replace(campaign.status, reason="<script>", name="<b>")

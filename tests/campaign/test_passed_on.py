@@ -108,7 +108,7 @@ def test_a_campaign_of_both_comes_to_its_end_and_every_label_is_true(tmp_path):
     assert account.spent + account.wasted > 60 - 2 * 3
     assert account.reserved == 0
     assert account.wasted > 0
-    assert f"spent {account.spent} and {account.wasted} wasted of 60 minutes" in str(begun(folder).status)
+    assert f"spent {account.spent}/60 minutes ({account.wasted} wasted)" in str(begun(folder).status)
     labelled = state.labelled("initial", "acquire")
     assert answered == sum(query.passed_on for query in state.queries.values() if query.label)
     assert {query.passed_on for query in labelled} == {True, False}

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import make_moons
 
+from dataeff_al.latent_graph import graph_of
 from dataeff_al.samplers.diversity import spread
 from dataeff_al.samplers.kmeans import kmeans, nearest
 from dataeff_al.samplers.latent import squared_distances
@@ -49,6 +51,41 @@ def test_typical_goes_where_no_label_is_yet():
     view = replace(view, labelled=labelled(view.pool, known))
     proposals = sampler("typical").propose(view, 3, np.random.default_rng(0))
     assert {3, 4, 5} >= set(clusters_of(view, proposals))
+
+
+def crescents():
+    """Two half moons, each within the other, and what they are ``(n,)``."""
+    z, moon = make_moons(300, noise=0.04, random_state=0)
+    view = toy_view("class", "mlp", n=300)
+    ids = view.pool.ids()
+    # On a dome, so that latents that are near have a high cosine.
+    dome = np.concatenate([z, np.full((len(z), 1), 2.0)], 1).astype(np.float32)
+    return replace(view, latents=Latents(ids, dome), labelled=(), pending=(), unlabelled=ids), dict(
+        zip(ids, moon, strict=True)
+    )
+
+
+def test_clusters_of_the_graph_follow_forms_that_balls_cut_through():
+    view, moon = crescents()
+    for seed in range(5):
+        chosen = sampler("typical", clusters="graph").propose(view, 2, np.random.default_rng(seed))
+        assert {moon[each.sample] for each in chosen} == {0, 1}
+        first = [each.sample for each in chosen if moon[each.sample] == 0]
+        known = replace(
+            view, labelled=labelled(view.pool, first), unlabelled=[i for i in view.unlabelled if i not in first]
+        )
+        (other,) = sampler("typical", clusters="graph").propose(known, 1, np.random.default_rng(seed))
+        assert moon[other.sample] == 1
+
+
+def test_coordinates_of_a_graph_are_the_same_by_both_ways_of_finding_them():
+    z = np.random.default_rng(0).standard_normal((400, 3)).astype(np.float32)
+    graph = graph_of(z, 6, 1.0)
+    iterated = graph.coordinates(4)
+    vectors = np.linalg.eigh(graph.walk.toarray())[1][:, -4:]
+    exact = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.abs(iterated @ iterated.T - exact @ exact.T).max() < 1e-6
+    assert np.array_equal(iterated, graph.coordinates(4))
 
 
 def test_random_draws_every_candidate_equally_often():

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from dataeff_al.errors import CapabilityError
+from dataeff_al.latent_graph import graph_of
 from dataeff_al.parts import read_part
 from dataeff_al.samplers.crowding import crowding
 from dataeff_al.samplers.protocol import SamplerContext
 from dataeff_al.testing.samplers import check_sampler
 from dataeff_al.testing.views import built, toy_view, with_generator
-from dataeff_al.trainers.propagation import certainty, graph_of
+from dataeff_al.trainers.spreading import certainty
 from dataeff_al.view import Latents
 
 JUNK_EVERY = 6

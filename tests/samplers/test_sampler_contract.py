@@ -14,6 +14,7 @@ from dataeff_al.trainers.protocol import TrainerContext
 SAMPLERS = [
     ("random", {}),
     ("typical", {}),
+    ("typical", {"clusters": "graph"}),
     ("margin", {}),
     ("margin", {"diversity": 3}),
     ("snn", {}),

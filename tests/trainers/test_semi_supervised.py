@@ -6,15 +6,15 @@ import torch
 from safetensors.torch import load
 
 from dataeff_al.errors import CapabilityError
+from dataeff_al.latent_graph import graph_of
 from dataeff_al.learners.starting import start_from
 from dataeff_al.testing.trainers import check_trainer
 from dataeff_al.testing.views import built, labelled, toy_view, with_generator
 from dataeff_al.trainers.averaging import Average
-from dataeff_al.trainers.propagation import certainty, graph_of
 from dataeff_al.trainers.protocol import TrainerContext
 from dataeff_al.trainers.semi_supervised import Shares
 from dataeff_al.trainers.spec import SemiSupervisedParams
-from dataeff_al.trainers.spreading import foreseen, spread_labels
+from dataeff_al.trainers.spreading import certainty, foreseen, spread_labels
 
 NET = {"width": 8, "hidden": 16}
 QUICK = {"steps": 40, "consistency_steps": 30, "batch_size": 8, "neighbours": 4}

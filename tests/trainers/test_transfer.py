@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from dataeff_al.digests import digest_bytes
 from dataeff_al.errors import CapabilityError, TrainingError
@@ -70,6 +71,21 @@ def test_every_policy_gives_the_same_model_again_and_counts_its_steps(policy):
     assert ("stage_one" in one.notes) == bool(partial)
     assert ("pseudo_labelled" in one.notes) == (policy == "pseudo")
     assert not one.learner.module.training
+
+
+def test_self_training_takes_the_steps_of_monet_and_those_of_pseudo():
+    view = heads_view()
+    found = transfer(self_training=True).fit(view, None, 3)
+    assert found.steps == 4 + 2 * 6
+    assert found.notes["pseudo_labelled"] == str(len(view.unlabelled))
+    assert digest_bytes(found.learner.state()) != digest_bytes(transfer().fit(view, None, 3).learner.state())
+    everything = replace(view, unlabelled=[])
+    assert "pseudo_labelled" not in transfer(self_training=True).fit(everything, None, 3).notes
+
+
+def test_self_training_is_refused_beside_a_control():
+    with pytest.raises(ValidationError, match="self_training must be false unless policy is monet, but got 'pseudo'"):
+        transfer(policy="pseudo", self_training=True)
 
 
 def test_a_frozen_encoder_stays_as_it_was_drawn():

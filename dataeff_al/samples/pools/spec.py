@@ -219,6 +219,7 @@ DIGITS = PoolPlugin(
     build="dataeff_al.samples.pools.digits:build",
     offers=answers,
     size=digits_size,
+    points=lambda _: 8 * 8,
 )
 MNIST = PoolPlugin(
     kind="pools",
@@ -228,6 +229,7 @@ MNIST = PoolPlugin(
     build="dataeff_al.samples.pools.mnist:build",
     offers=answers,
     size=mnist_size,
+    points=lambda _: 28 * 28,
 )
 CIFAR10 = PoolPlugin(
     kind="pools",
@@ -237,6 +239,7 @@ CIFAR10 = PoolPlugin(
     build="dataeff_al.samples.pools.cifar10:build",
     offers=answers,
     size=cifar10_size,
+    points=lambda _: 32 * 32,
 )
 IMAGE_FOLDER = PoolPlugin(
     kind="pools",

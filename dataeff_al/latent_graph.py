@@ -1,4 +1,4 @@
-"""Labels spread over a pool along a graph of its neighbours in latent space."""
+"""The graph of a pool's neighbours in latent space: labels spread along it, and its clusters hang together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, identity
-from scipy.sparse.linalg import cg
+from scipy.sparse.linalg import cg, eigsh
 from sklearn.neighbors import NearestNeighbors
 
 from dataeff_al.digests import Ref, digest_arrays
@@ -15,6 +15,9 @@ from dataeff_al.digests import Ref, digest_arrays
 _MOST_STEPS = 100
 _TOLERANCE = 1e-6
 _LEAST = 1e-12
+_FEW_ROWS = 200
+SHARPNESS = 3.0
+"""The power of the cosine by which edges usually weigh."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,20 @@ class Graph:
         found /= np.maximum(total, _LEAST)
         found[total[:, 0] <= _LEAST] = 1.0 / found.shape[1]
         return found.astype(np.float32)
+
+    def coordinates(self, count: int) -> np.ndarray:
+        """Unit coordinates ``(n, count)`` float64 in which what hangs together is near (Ng, Jordan and Weiss, 2002).
+
+        Rows of the ``count`` leading eigenvectors of ``S``, each row scaled to one; ``count`` at most ``n``.
+        """
+        n = self.walk.shape[0]
+        if n <= max(_FEW_ROWS, 2 * count):
+            vectors = np.linalg.eigh(self.walk.toarray())[1][:, n - count :]
+        else:
+            # A start of its own: eigsh would take one from numpy's global numbers.
+            start = np.random.default_rng(0).random(n)
+            vectors = eigsh(self.walk, k=count, which="LA", v0=start)[1]
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _LEAST)
 
 
 def graph_of(z: np.ndarray, neighbours: int, sharpness: float) -> Graph:
@@ -87,9 +104,3 @@ def _solved(system: csr_array, column: np.ndarray) -> np.ndarray:
         return np.zeros_like(column)
     found, _ = cg(system, column, rtol=_TOLERANCE, maxiter=_MOST_STEPS)
     return np.asarray(found)
-
-
-def certainty(p: np.ndarray) -> np.ndarray:
-    """How sure probabilities ``(n, k)`` are, ``(n,)`` float32: one minus their entropy in units of the largest."""
-    entropy = -(p * np.log(np.maximum(p, _LEAST))).sum(1)
-    return (1.0 - entropy / np.log(max(p.shape[1], 2))).clip(0.0, 1.0).astype(np.float32)
