@@ -43,6 +43,9 @@ OWN_START = Group(
     {**SHORTER, "initial": RANDOM_START, "sampler": {"kind": "random"}},
     [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
 )
+GRAPH_START = Group(
+    "graph-start", {**SHORTER, "initial": typical_start(20, clusters="graph")}, [Arm("graph+ours"), sampling("margin")]
+)
 PUBLISHED = Group(
     "published",
     {
@@ -119,7 +122,7 @@ STUDY = Study(
         "labeler": {"kind": "dataset"},
         "stop": {"metric": "accuracy"},
     },
-    [TARGETS, OURS_GROUP, REGIMES, OWN_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
+    [TARGETS, OURS_GROUP, REGIMES, OWN_START, GRAPH_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
     quick={
         "pool": {"kind": "mnist", "size": 600},
         "evaluation": {"validation": 0, "test": 200},

@@ -28,6 +28,6 @@ def sampling(name: str, **params: Any) -> Arm:
     return Arm(name, {"sampler": {"kind": name.split("-")[0], **params}})
 
 
-def typical_start(n: int) -> Mapping[str, Any]:
+def typical_start(n: int, **params: Any) -> Mapping[str, Any]:
     """First labels for the samples that stand for most others."""
-    return {"sampler": {"kind": "typical"}, "n": n}
+    return {"sampler": {"kind": "typical", **params}, "n": n}
