@@ -10,7 +10,7 @@ from labelers.deep_labelling.consensus import FEATURES, dice
 from labelers.deep_labelling.detector import Detector, spacing_for
 from labelers.deep_labelling.policies import Policy, make_policy, typical_radius
 from labelers.deep_labelling.settings import DeepLabellingSettings
-from labelers.deep_labelling.training import FOLDS, fit, initialised
+from labelers.deep_labelling.training import fit, initialised
 from labelers.deep_labelling.walking import CHUNK, walk
 
 
@@ -60,14 +60,14 @@ def held_back(
     They are for this alone, and take half the steps: whoever answers must have seen all that is annotated, of which
     little can be spared where cases are few.
     """
-    halves = replace(settings, members=1, steps=_half(settings.steps), detector_steps=_half(settings.detector_steps))
+    shorter = replace(settings, members=1, steps=_half(settings.steps), detector_steps=_half(settings.detector_steps))
     features, truth = np.zeros((len(annotated), len(FEATURES))), np.zeros(len(annotated))
-    for half in range(FOLDS):
-        policy, detector, _ = fitted(annotated.part(np.flatnonzero(fold != half)), halves, generator)
-        places = np.flatnonzero(fold == half)
+    for left_out in range(int(fold.max()) + 1):
+        policy, detector, _ = fitted(annotated.part(np.flatnonzero(fold != left_out)), shorter, generator)
+        places = np.flatnonzero(fold == left_out)
         for first in range(0, len(places), CHUNK):
             part = places[first : first + CHUNK]
-            answers = walk(policy, detector, annotated.images[part], halves)
+            answers = walk(policy, detector, annotated.images[part], shorter)
             for place, one in zip(part, answers, strict=True):
                 features[place], truth[place] = one.features, dice(one.mask, annotated.masks[place])
     return features, truth

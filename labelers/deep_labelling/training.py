@@ -11,7 +11,10 @@ from dataeff_al.errors import TrainingError
 
 Made = TypeVar("Made")
 WEIGHT_DECAY, CLIP, WARM_UP = 1e-3, 5.0, 0.2
-FOLDS, FEWEST_HELD_BACK = 2, 6
+FEWEST_HELD_BACK = 6
+PARTS, PARTS_OF_FEW = 2, 4
+FEW_CASES, FEW_IMAGES = 8, 100
+"""Of fewer than this a half is so much less than all that networks which saw it say little about those that saw all."""
 
 
 def generator_of(rng: np.random.Generator) -> torch.Generator:
@@ -53,14 +56,17 @@ def initialised(make: Callable[[], Made], generator: torch.Generator) -> Made:
 
 
 def folds(count: int, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray | None:
-    """The half ``(count,)`` of each image, which one network leaves out: whole groups, or without groups runs of
-    neighbours in the set, which are often slices of one case. None for sets of which nothing can be held back.
+    """The part ``(count,)`` of each image, which one network leaves out: whole groups, or without groups runs of
+    neighbours in the set, which are often slices of one case; halves, or quarters where there is little. None for sets
+    of which nothing can be held back.
     """
     if count < FEWEST_HELD_BACK:
         return None
     if groups is None:
-        return np.arange(count) * FOLDS // count
+        parts = PARTS_OF_FEW if 2 * FEWEST_HELD_BACK <= count < FEW_IMAGES else PARTS
+        return np.arange(count) * parts // count
     names, place = np.unique(groups, return_inverse=True)
-    if len(names) < FOLDS:
+    if len(names) < PARTS:
         return None
-    return np.asarray((rng.permutation(len(names)) % FOLDS)[place])
+    parts = min(PARTS_OF_FEW, len(names)) if len(names) < FEW_CASES else PARTS
+    return np.asarray((rng.permutation(len(names)) % parts)[place])

@@ -119,18 +119,25 @@ def test_what_training_left_out_and_held_back_is_reported():
 
 
 def test_groups_are_never_split_between_folds():
-    groups = np.repeat(np.arange(7), 3)
-    found = folds(21, groups, np.random.default_rng(0))
-    assert found is not None
-    assert all(len(set(found[groups == group])) == 1 for group in range(7))
-    assert set(found) == {0, 1}
+    for cases, parts in ((2, 2), (3, 3), (7, 4), (8, 2)):
+        groups = np.repeat(np.arange(cases), 3)
+        found = folds(len(groups), groups, np.random.default_rng(0))
+        assert found is not None
+        assert all(len(set(found[groups == group])) == 1 for group in range(cases))
+        assert set(found) == set(range(parts))
 
 
 def test_nothing_of_a_single_case_is_held_back():
     rng = np.random.default_rng(0)
     assert folds(20, np.zeros(20), rng) is None
     assert folds(4, None, rng) is None
+
+
+def test_without_groups_runs_of_neighbours_are_held_back():
+    rng = np.random.default_rng(0)
     assert np.array_equal(folds(6, None, rng), [0, 0, 0, 1, 1, 1])
+    assert np.array_equal(folds(12, None, rng), np.repeat(range(4), 3))
+    assert np.array_equal(folds(100, None, rng), np.repeat(range(2), 50))
 
 
 def test_pairs_carry_the_displacement_of_the_true_field_in_the_patchs_frame():
