@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dataeff_al.errors import CapabilityError, LabelingError
 from dataeff_al.labeling.answered_samples import AnsweredSamples
 from dataeff_al.labeling.asking import Raised, tried
-from dataeff_al.labeling.picturing import drawn, draws
+from dataeff_al.labeling.picturing import drawn, draws, stacked
 from dataeff_al.labeling.spec import EscalateParams, PipelineParams
 from dataeff_al.labeling.types import (
     Deferred,
@@ -136,6 +137,28 @@ class Pipeline:
                     drafts[place] = outcome.draft if isinstance(outcome, Deferred) else outcome
                     paid[place] += drafts[place].cost  # type: ignore[union-attr]
         return [outcome for outcome in outcomes if outcome is not None]
+
+    def illustrate(self, request: Request, outcome: Outcome, path: Path) -> bool:
+        """Draw what each step made of it, one below the other.
+
+        The steps before the last are asked again, which only pure ones may be: nothing is shown beyond one that is not.
+        """
+        draft: Label | None = None
+        with TemporaryDirectory(prefix="dataeff-") as folder:
+            parts = list[Path]()
+            for number, step in enumerate(self._steps):
+                last = step is self._steps[-1]
+                if not last and step.info.effect != "pure":
+                    break
+                asked = _with_arrays(_step_request(request, number, draft), draft)
+                made = outcome if last else _asked(step, [asked])[0]
+                part = Path(folder) / f"{number}.png"
+                if draws(step, made) and drawn(step, asked, made, part):
+                    parts.append(part)
+                if isinstance(made, LabelFailure):
+                    break
+                draft = made.draft if isinstance(made, Deferred) else made
+            return stacked(parts, path)
 
 
 class Escalate:

@@ -6,8 +6,11 @@ wrong while drawing costs no more than the picture.
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from PIL import Image
 
 from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
@@ -48,6 +51,22 @@ def drawn(labeler: Labeler, request: Request, outcome: Outcome, path: Path) -> b
         labeler.plot(request.sample, label, path)
         return True
     return False
+
+
+def stacked(parts: Sequence[Path], path: Path) -> bool:
+    """One PNG of several, one below the other, the narrower ones enlarged to the widest; False when there is none."""
+    if not parts:
+        return False
+    opened = [Image.open(part).convert("RGB") for part in parts]
+    width = max(each.width for each in opened)
+    rows = [each.resize((width, round(each.height * width / each.width))) for each in opened]
+    whole = Image.new("RGB", (width, sum(row.height for row in rows)), "white")
+    top = 0
+    for row in rows:
+        whole.paste(row, (0, top))
+        top += row.height
+    whole.save(path, "PNG", optimize=True)
+    return True
 
 
 class Illustrator:

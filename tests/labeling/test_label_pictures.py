@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dataeff_al.labeling import drawings
-from dataeff_al.labeling.combinators import Escalate
+from dataeff_al.labeling.combinators import Escalate, Pipeline
 from dataeff_al.labeling.packing import pack_request, unpack_request
 from dataeff_al.labeling.picturing import MOST_EACH, drawn
 from dataeff_al.labeling.spool import FileSpool
@@ -141,6 +142,49 @@ def test_labels_that_only_measure_are_not_drawn(painter, hosted):
     made.wait("a")
     assert picture(made, "a") is None
     assert not one.seen
+
+
+class TestPipeline:
+    def _steps(self, painter, *answers, effects=("pure", "pure")):
+        sizes = [(4, 2), (8, 3)]
+        return [
+            painter(effect, answer=answer, paint=lambda _, path, size=size: Image.new("RGB", size).save(path))
+            for effect, answer, size in zip(effects, answers, sizes, strict=True)
+        ]
+
+    def _drawn(self, steps, tmp_path):
+        both, request = Pipeline(steps), Request("k", SAMPLE)
+        (outcome,) = both.label([request])
+        return drawn(both, request, outcome, tmp_path / "a.png")
+
+    def test_every_step_is_drawn_below_the_one_before_as_wide_as_the_widest(self, painter, tmp_path):
+        steps = self._steps(painter, lambda r: label(confidence=0.5), lambda r: label())
+        assert self._drawn(steps, tmp_path)
+        with Image.open(tmp_path / "a.png") as picture:
+            assert picture.size == (8, 4 + 3)
+        assert [len(step.seen) for step in steps] == [1, 1]
+        # The last one's answer is at hand and is not asked for again.
+        assert [len(step.batches) for step in steps] == [2, 1]
+
+    def test_a_later_step_is_drawn_with_the_answer_before_it(self, painter, tmp_path):
+        seen = []
+        first, last = self._steps(painter, lambda r: label(), lambda r: label())
+        last._paint = lambda sample, path: (seen.append(set(sample.fields)), Image.new("RGB", (1, 1)).save(path))
+        assert self._drawn([first, last], tmp_path)
+        assert seen == [{"x", "label"}]
+
+    def test_what_a_step_refused_is_the_last_that_is_drawn(self, painter, tmp_path):
+        steps = self._steps(painter, lambda r: LabelFailure("dark"), lambda r: label())
+        assert self._drawn(steps, tmp_path)
+        assert [len(step.seen) for step in steps] == [1, 0]
+
+    def test_nobody_is_paid_for_a_picture(self, painter, tmp_path):
+        steps = self._steps(painter, lambda r: label(), lambda r: label(), effects=("blind", "pure"))
+        assert not self._drawn(steps, tmp_path)
+        assert sum(steps[0].invoices.values()) == 1
+
+    def test_steps_that_do_not_draw_make_no_picture(self, toy, tmp_path):
+        assert not self._drawn([toy(), toy()], tmp_path)
 
 
 class TestEscalate:
