@@ -58,8 +58,9 @@ class Typical:
 
     def _clustered(self, z: np.ndarray, clusters: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The best of some clusterings in the graph's few coordinates; one in latent space, where each takes long."""
-        tries = 1 if self._params.clusters == "latent" else _TRIES
-        found = [kmeans(z, clusters, rng) for _ in range(tries)]
+        if self._params.clusters == "latent":
+            return kmeans(z, clusters, rng)
+        found = [kmeans(z, clusters, rng) for _ in range(_TRIES)]
         return min(found, key=lambda each: float(((z - each[0][each[1]]) ** 2).sum()))
 
 

@@ -18,6 +18,8 @@ MULTIPLE = 8
 SPREAD = 0.6
 CANDIDATES = 3
 PRIOR_SHARE = 0.12
+ALIKE = 0.2
+"""Logarithm of the ratio of cell sizes below which one look is enough."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Candidates:
         rows = torch.arange(len(which))
         return Starts(self.centres[rows, which], self.radii[rows, which])
 
+    def and_also(self, others: "Candidates") -> "Candidates":
+        """These, and then others."""
+        both = ((self.centres, others.centres), (self.radii, others.radii), (self.sure, others.sure))
+        return Candidates(*(torch.cat(pair, dim=1) for pair in both))
+
 
 def spacing_for(image_shape: tuple[int, ...]) -> float:
     """The size of the detector's cells, px: about 64 cells along the shorter side of the training images."""
@@ -44,7 +51,8 @@ def spacing_for(image_shape: tuple[int, ...]) -> float:
 class Detector:
     """Finds the likeliest centre of a region in each image, and its radius.
 
-    ``spacing_px``: the size of its cells, which stays the training set's on images of any size.
+    ``spacing_px``: the size of its cells on the training set. Images of another size may show more, or the same with
+    other pixels: they are looked at with these cells, and with cells that fill them as the training images were filled.
     """
 
     def __init__(self, spacing_px: float) -> None:
@@ -72,7 +80,7 @@ class Detector:
         flip = torch.where(usual, torch.ones(()), changes.either(count, generator))
         middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])
         moved = middle + 0.1 * torch.tensor([width, height]) * changes.normal((count, 2), generator)
-        local = self._grid(height, width) - middle
+        local = _grid(height, width, self.spacing_px) - middle
         turned = _turned(local[None] * torch.stack([flip, torch.ones(count)], -1)[:, None, None], angle)
         points = moved[:, None, None] + turned * scale[:, None, None, None]
         seen = bilinear(annotated.blurred[-len(annotated) :], rows, points)
@@ -82,27 +90,24 @@ class Detector:
         log_radius = torch.log(annotated.radii[rows] / scale / self.spacing_px)[:, None, None].expand_as(heat)
         return standardised(changes.recoloured(seen, generator)), heat, log_radius
 
-    def _grid(self, height: int, width: int) -> Tensor:
-        """Centres of the detector's cells in an image, ``(a, b, 2)`` px, both sides multiples of 8 cells."""
-        rows = math.ceil(height / self.spacing_px / MULTIPLE) * MULTIPLE
-        columns = math.ceil(width / self.spacing_px / MULTIPLE) * MULTIPLE
-        x = (torch.arange(columns) + 0.5) * self.spacing_px - 0.5
-        y = (torch.arange(rows) + 0.5) * self.spacing_px - 0.5
-        return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-
     @torch.no_grad()
     def find(self, stack: Tensor) -> Candidates:
         """Candidates in images ``(n, h, w)``: the highest peaks of the heat, each less likely the farther it is from
         where, by share of the image's sides, annotated regions were.
         """
+        filling = spacing_for(stack.shape[1:])
+        own = self._found(stack, self.spacing_px)
+        return own if abs(math.log(filling / self.spacing_px)) < ALIKE else own.and_also(self._found(stack, filling))
+
+    def _found(self, stack: Tensor, spacing_px: float) -> Candidates:
         height, width = stack.shape[1:]
-        grid = self._grid(height, width)
+        grid = _grid(height, width, spacing_px)
         reads = grid.clamp_min(0)[None].expand(len(stack), -1, -1, -1)
         smooth = functional.avg_pool2d(functional.pad(stack[:, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[:, 0]
         found = self.network(standardised(bilinear(smooth, torch.arange(len(stack)), reads)))
         beyond = (grid[..., 0] > width - 0.5) | (grid[..., 1] > height - 0.5)
         heat = torch.where(beyond, torch.zeros(()), torch.sigmoid(found[:, 0]) * self._likely(grid, height, width))
-        return _peaks(heat, found[:, 1], grid, self.spacing_px)
+        return _peaks(heat, found[:, 1], grid, spacing_px)
 
     def _likely(self, grid: Tensor, height: int, width: int) -> Tensor:
         offset = (grid + 0.5) / torch.tensor([width, height]) - self.network.place
@@ -115,6 +120,15 @@ class Detector:
         scatter = share.std(dim=0, correction=0)
         self.network.place.copy_(share.mean(dim=0))
         self.network.spread.copy_(torch.sqrt(scatter**2 + PRIOR_SHARE**2))
+
+
+def _grid(height: int, width: int, spacing_px: float) -> Tensor:
+    """Centres of the detector's cells in an image, ``(a, b, 2)`` px, both sides multiples of 8 cells."""
+    rows = math.ceil(height / spacing_px / MULTIPLE) * MULTIPLE
+    columns = math.ceil(width / spacing_px / MULTIPLE) * MULTIPLE
+    x = (torch.arange(columns) + 0.5) * spacing_px - 0.5
+    y = (torch.arange(rows) + 0.5) * spacing_px - 0.5
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
 
 
 def _peaks(heat: Tensor, log_radius: Tensor, grid: Tensor, spacing_px: float) -> Candidates:

@@ -8,7 +8,7 @@ import torch
 from dataeff_al.errors import DataError
 from dataeff_al.samples.pools.shapes import drawn_shapes
 from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
-from labelers.deep_labelling.annotated import annotated_set
+from labelers.deep_labelling.annotated import annotated_set, view_stack
 from labelers.deep_labelling.confidence import calibrated, dice_at, risk_coverage
 from labelers.deep_labelling.dynamics import velocity
 from labelers.deep_labelling.pairs import drawn_places, form_for, in_image, in_patch, read_patches
@@ -51,6 +51,17 @@ def test_contours_are_sub_pixel_and_belong_to_their_masks():
         assert contour.shape[1] == 2
         assert (len(contour) > 0) == converged == mask.any()
         assert not converged or not np.allclose(contour, contour.round())
+
+
+def test_the_same_scenes_with_other_pixels_are_found_as_well():
+    images, masks = (each.repeat(4, axis=1).repeat(4, axis=2) for each in shapes(6, 1))
+    stack = view_stack(images)
+    found = model("hybrid").detector.find(stack)
+    true = annotated_set(images, masks)
+    gap = (found.centres - true.centres[:, None]).norm(dim=-1) / true.radii[:, None]
+    size = found.radii / true.radii[:, None]
+    assert bool(((gap < 0.5) & (size > 0.5) & (size < 2)).any(dim=1).float().mean() > 0.8)
+    assert np.median(overlap(model("hybrid").segment(images).masks, masks)) > 0.8
 
 
 def test_without_anything_to_find_there_is_no_mask_and_no_confidence():
