@@ -44,7 +44,9 @@ OWN_START = Group(
     [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
 )
 GRAPH_START = Group(
-    "graph-start", {**SHORTER, "initial": typical_start(20, clusters="graph")}, [Arm("graph+ours"), sampling("margin")]
+    "graph-start",
+    {**SHORTER, "initial": typical_start(20, clusters="graph")},
+    [Arm("ours"), sampling("margin"), sampling("random")],
 )
 PUBLISHED = Group(
     "published",
