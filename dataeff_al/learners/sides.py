@@ -29,7 +29,11 @@ class Merged:
 
 
 def merged_sides(classes: Sequence[str], merge: bool) -> Merged:
-    """How the classes merge; without ``merge``, or where only one side is named, each stays as it is."""
+    """How the classes merge; without ``merge`` each stays as it is.
+
+    Where only one side is named (``Left Cyst``) the class keeps its name and its side. A single letter may be the name
+    itself (``L 5``) and counts as a side only where both letters are named.
+    """
     parsed = [_SIDED.fullmatch(name) for name in classes]
     sides = [0 if hit is None else (-1 if hit[1][0].lower() == "l" else 1) for hit in parsed]
     stems = [name if hit is None else hit[2] for name, hit in zip(classes, parsed, strict=True)]
@@ -38,7 +42,10 @@ def merged_sides(classes: Sequence[str], merge: bool) -> Merged:
         stem if merge and stem in paired and side else name
         for name, stem, side in zip(classes, stems, sides, strict=True)
     ]
-    own = [side if merge and stem in paired else 0 for stem, side in zip(stems, sides, strict=True)]
+    spelt = [hit is not None and len(hit[1]) > 1 for hit in parsed]
+    own = [
+        side if merge and (stem in paired or word) else 0 for stem, side, word in zip(stems, sides, spelt, strict=True)
+    ]
     unique = list(dict.fromkeys(names))
     return Merged(tuple(unique), tuple(unique.index(name) for name in names), tuple(own))
 
@@ -53,6 +60,7 @@ class SidedTask(MaskTask):
         super().__init__(target)
         found = merged_sides(target.classes, merge)
         self.names = found.names
+        self._alone = any(s and found.merged.count(m) == 1 for s, m in zip(found.side, found.merged, strict=True))
         self.register_buffer("lookup", torch.tensor(found.merged), persistent=False)
         self.register_buffer("side", torch.tensor(found.side), persistent=False)
 
@@ -73,10 +81,12 @@ class SidedTask(MaskTask):
 
     def told_apart(self, probabilities: Tensor, at_x: Tensor | None) -> Tensor:
         """Merged probabilities ``(n, m, ...)`` as those of all classes ``(n, k, ...)``; ``at_x`` ``(n, ...)`` is above
-        0.5 on the right."""
+        0.5 on the right. Where a class has no counterpart on the other side, the others share what it would have had
+        there."""
         each = probabilities[:, self.lookup]
         if not self.sided or at_x is None:
             return each
         here = torch.where(at_x >= 0.5, 1, -1)[:, None]
         side = self.side.reshape(1, -1, *[1] * (each.dim() - 2))
-        return each * ((side == 0) | (side == here))
+        apart = each * ((side == 0) | (side == here))
+        return apart / apart.sum(1, keepdim=True).clamp(min=1e-12) if self._alone else apart

@@ -87,7 +87,10 @@ def test_sides_merge_where_both_are_named():
     found = merged_sides(["background", "Left Caudate", "Right Caudate", "Brain Stem", "Left Cyst"], True)
     assert found.names == ("background", "Caudate", "Brain Stem", "Left Cyst")
     assert found.merged == (0, 1, 1, 2, 3)
-    assert found.side == (0, -1, 1, 0, 0)
+    assert found.side == (0, -1, 1, 0, -1)
+    letters = merged_sides(["background", "L 5", "r_lung", "l-lung"], True)
+    assert letters.names == ("background", "L 5", "lung")
+    assert letters.side == (0, 0, 1, -1)
     apart = merged_sides(["background", "Left Caudate", "Right Caudate"], False)
     assert apart.names == ("background", "Left Caudate", "Right Caudate")
     assert not any(apart.side)
@@ -99,6 +102,15 @@ def test_merged_sides_are_told_apart_by_place():
     found = task.told_apart(merged, torch.tensor([[0.1, 0.49, 0.5, 0.9]]))
     assert torch.allclose(found.sum(1), torch.ones(1, 4))
     assert found.argmax(1).tolist() == [[1, 1, 2, 2]]
+
+
+def test_a_structure_of_one_side_is_never_answered_on_the_other():
+    task = SidedTask(TargetSpec("mask", "mask", (2,), ("background", "Left Cyst", "B")), True)
+    merged = torch.tensor([0.1, 0.6, 0.3])[None, :, None].expand(1, 3, 2)
+    found = task.told_apart(merged, torch.tensor([[0.1, 0.9]]))
+    assert torch.allclose(found.sum(1), torch.ones(1, 2))
+    assert found.argmax(1).tolist() == [[1, 2]]
+    assert torch.allclose(found[0, :, 1], torch.tensor([0.25, 0.0, 0.75]))
 
 
 def test_a_mirrored_head_is_the_same_to_a_network_of_merged_sides():
