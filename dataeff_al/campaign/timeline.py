@@ -7,6 +7,7 @@ from dataeff_al.events import (
     Evaluated,
     ExtraTold,
     GeneratorFitted,
+    Inherited,
     Leased,
     PoolPrepared,
     Proposed,
@@ -66,13 +67,15 @@ def timeline(events: Iterable[StoredEvent]) -> Timeline:
     """The timeline of a campaign's events.
 
     The clock stands still while nobody drives: between a pause and what resumes it, and from the last event of one
-    controller to the first of the next.
+    controller to the first of the next; and while a twin that has taken over its first labels waits for its turn.
     """
     result, current = Timeline(), _Round()
     previous: StoredEvent | None = None
     for stored in events:
         rests = previous is None or isinstance(stored.event, Resumed) or stored.epoch != previous.epoch
         elapsed = 0.0 if rests or previous is None else max(stored.at - previous.at, 0.0)
+        if previous is not None and isinstance(previous.event, Inherited):
+            elapsed = min(elapsed, getattr(stored.event, "seconds", 0.0))
         previous = stored
         result.wall_s += elapsed
         current.elapsed += elapsed

@@ -76,6 +76,13 @@ def test_the_time_between_a_kill_and_the_next_run_is_nobodys(begun):
     assert timeline(begun.stored).wall_s == 28
 
 
+def test_a_twin_that_waits_for_its_turn_spends_no_time():
+    twin = Log().at(0, _created()).at(0, _pool(0)).at(0, ev.Inherited(labels=()))
+    found = twin.at(300, _trained(70)).at(3, _evaluated(2)).round()
+    assert found.as_dict() == {"propose": 0, "label": 0, "train": 70, "evaluate": 2, "own": 1}
+    assert timeline(twin.stored).wall_s == 73
+
+
 def test_a_reference_is_no_part_of_a_round(begun):
     begun.at(1, _told()).at(1, _trained(1)).at(1, _evaluated(1)).at(50, _trained(50, "reference"))
     before = begun.round().as_dict()
