@@ -147,7 +147,7 @@ class Pipeline:
         with TemporaryDirectory(prefix="dataeff-") as folder:
             parts = list[Path]()
             for number, step in enumerate(self._steps):
-                last = step is self._steps[-1]
+                last = number == len(self._steps) - 1
                 if not last and step.info.effect != "pure":
                     break
                 asked = _with_arrays(_step_request(request, number, draft), draft)
