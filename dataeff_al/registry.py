@@ -35,7 +35,7 @@ def nothing(_: Any) -> frozenset[str]:
 
 
 def one(_: Any) -> int:
-    """A fit of one model."""
+    """A fit of one model, a single sample."""
     return 1
 
 
@@ -58,6 +58,7 @@ class Plugin:
     campaign is refused before anything is bought when a need is offered by no other part.
     ``seconds`` is a rough cost of one call on one core (a label, a fit, a proposal round), used only in forecasts;
     ``seconds_points``: the points of a sample (pixels, voxels) that it holds for, None: of any.
+    ``fewest``: samples that a generator needs to learn from.
     ``members``: how many models one fit trains independently of each other; with two or more the trainer is a
     :class:`dataeff_al.trainers.protocol.CommitteeTrainer`.
     """
@@ -71,6 +72,7 @@ class Plugin:
     needs: Callable[[Any], frozenset[str]] = nothing
     seconds: Callable[[Any], float] | None = None
     seconds_points: int | None = None
+    fewest: Callable[[Any], int] = one
     members: Callable[[Any], int] = one
 
     def factory(self) -> Callable[..., Any]:

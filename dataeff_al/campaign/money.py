@@ -96,6 +96,11 @@ def check_pool(draft: Draft, size: int) -> Iterator[Finding]:
         extra = f", {reference} reference" if reference not in (0, "full") else ""
         must = f"the pool must hold at least the {needed} samples that the campaign asks for ({parts}{extra})"
         yield Finding(("pool",), must, str(size))
+        return
+    fewest = draft.generator.plugin.fewest(draft.generator.params) if draft.generator else 0
+    if size - labels.validation - labels.test < fewest:
+        must = f"the pool must hold {fewest} samples for its generator beside those that measure"
+        yield Finding(("pool",), must, str(size - labels.validation - labels.test))
 
 
 def _synthesises(draft: Draft) -> bool:

@@ -76,6 +76,14 @@ def conv_vae_seconds(params: Any) -> float:
     return params.steps * params.batch_size * 2e-3
 
 
+def pca_fewest(params: Any) -> int:
+    """As many samples as components, beside those held back."""
+    count = params.latent_dim + 1
+    while count - max(round(count * params.held_back), 1) < params.latent_dim:
+        count += 1
+    return int(count)
+
+
 def pca_seconds(_: Any) -> float:
     """Seconds of a fit on two thousand 64 x 64 masks of seven classes."""
     return 3.0
@@ -99,6 +107,7 @@ PCA = Plugin(
     build="dataeff_al.generators.pca:build",
     offers=offers,
     seconds=pca_seconds,
+    fewest=pca_fewest,
 )
 
 CONTRASTIVE = Plugin(

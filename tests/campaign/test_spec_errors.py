@@ -135,6 +135,7 @@ def test_the_good_campaign_has_no_errors():
         ("budget.total=1738", "pool", "at least the 1798 samples"),
         ("evaluation.reference=1790", "pool", "at least the 1850 samples"),
         ("pool.size=100", "pool", "but got 100"),
+        ("generator={kind: pca, latent_dim: 1600}", "pool", "1778 samples for its generator"),
         ("evaluation.validation=0", "evaluation.validation", "when stop has a target"),
         ("learner.task=regression", "stop.metric", "one of nmse"),
         ("labeler.target={kind: mask, classes: [a, b]}", "stop.metric", "metric of a mask target must be one of dice"),

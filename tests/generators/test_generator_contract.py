@@ -3,7 +3,9 @@ import pytest
 import torch
 
 from dataeff_al.errors import DataError, TrainingError
+from dataeff_al.generators.pool_tensor import split
 from dataeff_al.generators.protocol import GeneratorContext
+from dataeff_al.generators.spec import PCA, PcaParams
 from dataeff_al.samples.arrays import ArrayPool
 from dataeff_al.samples.codecs import codec_for
 from dataeff_al.samples.columns import Columns
@@ -113,3 +115,15 @@ def test_more_components_than_samples_are_refused():
 def test_more_components_than_numbers_are_refused():
     with pytest.raises(DataError, match="at most 5"):
         built("generators", "pca", GeneratorContext(TensorSpec((5,), "values")), latent_dim=6)
+
+
+@pytest.mark.parametrize("held_back", [0.1, 0.5])
+@pytest.mark.parametrize("latent_dim", [1, 4, 9])
+def test_components_say_beforehand_how_many_samples_they_need(latent_dim, held_back):
+    params = PcaParams(latent_dim=latent_dim, held_back=held_back)
+    fewest = PCA.fewest(params)
+    learn, held = split(fewest, held_back, 0)
+    assert len(learn) >= latent_dim
+    assert len(held) >= 1
+    # No generator learns from a single sample.
+    assert fewest == 2 or len(split(fewest - 1, held_back, 0)[0]) < latent_dim
