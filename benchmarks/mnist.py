@@ -13,18 +13,18 @@ ENCODER = {"kind": "contrastive", "steps": 1500, "width": 32, "first_stride": 2}
 VAE = {"kind": "conv_vae", "latent_dim": 16, "steps": 1500}
 FLAT_VAE = {**VAE, "latent_dim": 2}
 SEMI = {"kind": "semi_supervised", "steps": 300, "consistency_steps": 700}
-TYPICAL_START = typical_start(20)
+GRAPH_START, BALL_START = typical_start(20, clusters="graph"), typical_start(20)
 RANDOM_START = {"random": 20}
 
 
 PIPELINE = {
-    "initial": TYPICAL_START,
+    "initial": GRAPH_START,
     "generator": ENCODER,
     "trainer": SEMI,
     "sampler": OURS,
-    "budget": rounds(300, 10, 0.5),
+    "budget": rounds(150, 10, 0.5),
 }
-SHORTER = {**PIPELINE, "budget": rounds(150, 10, 0.5)}
+FROM_BALLS = {**PIPELINE, "initial": BALL_START}
 
 TARGETS = Group(
     "targets",
@@ -37,16 +37,16 @@ TARGETS = Group(
     },
     [Arm("plain"), Arm("augmented", {"trainer": AUGMENTED})],
 )
-OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random"), sampling("margin"), sampling("badge")])
+OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("margin"), sampling("random")])
+BALLS = Group(
+    "ball-start",
+    {**FROM_BALLS, "budget": rounds(300, 10, 0.5)},
+    [Arm("ours"), sampling("random"), sampling("margin"), sampling("badge")],
+)
 OWN_START = Group(
     "own-start",
-    {**SHORTER, "initial": RANDOM_START, "sampler": {"kind": "random"}},
+    {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
     [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
-)
-GRAPH_START = Group(
-    "graph-start",
-    {**SHORTER, "initial": typical_start(20, clusters="graph")},
-    [Arm("ours"), sampling("margin"), sampling("random")],
 )
 PUBLISHED = Group(
     "published",
@@ -71,23 +71,24 @@ PUBLISHED = Group(
 )
 SAMPLERS = Group(
     "samplers",
-    {**SHORTER, "sampler": {"kind": "entropy", "diversity": 10}},
+    {**PIPELINE, "sampler": {"kind": "entropy", "diversity": 10}},
     [
         Arm("entropy"),
         sampling("core_set", space="latent"),
         sampling("lcmd", space="latent"),
         sampling("typical"),
+        sampling("badge"),
         sampling("stochastic", sharpness=3.0),
     ],
 )
 REGIMES = Group(
     "regimes",
-    {**SHORTER, "sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 60}},
+    {**FROM_BALLS, "sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 60}},
     [Arm("typical-then-ours")],
 )
 PEERS = Group(
     "peers",
-    {**SHORTER, "sampler": {"kind": "skactiveml", "strategy": "typiclust"}},
+    {**PIPELINE, "sampler": {"kind": "skactiveml", "strategy": "typiclust"}},
     [
         Arm("skactiveml-typiclust"),
         *(
@@ -99,7 +100,7 @@ PEERS = Group(
 )
 ABLATIONS = Group(
     "ablations",
-    {**SHORTER, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
+    {**FROM_BALLS, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
     [
         Arm("no-consistency"),
         Arm("no-blending", {"trainer": {**SEMI, "blend": 0.0}}),
@@ -111,7 +112,7 @@ ABLATIONS = Group(
 )
 WALKS = Group(
     "walks",
-    {**SHORTER, "generator": VAE, "sampler": {"kind": "latent_walk"}},
+    {**PIPELINE, "generator": VAE, "sampler": {"kind": "latent_walk"}},
     [Arm("walk"), Arm("walk-0-steps", {"sampler": {"kind": "latent_walk", "steps": 0}}), sampling("random")],
 )
 
@@ -124,7 +125,7 @@ STUDY = Study(
         "labeler": {"kind": "dataset"},
         "stop": {"metric": "accuracy"},
     },
-    [TARGETS, OURS_GROUP, REGIMES, OWN_START, GRAPH_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
+    [TARGETS, OURS_GROUP, BALLS, REGIMES, OWN_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
     quick={
         "pool": {"kind": "mnist", "size": 600},
         "evaluation": {"validation": 0, "test": 200},
@@ -160,7 +161,6 @@ COMPARISONS = [
         OURS_KEY,
         [
             ("ours", "margin"),
-            ("ours", "badge"),
             *(("samplers", arm.name) for arm in SAMPLERS.arms),
             *(("peers", arm.name) for arm in PEERS.arms),
         ],
@@ -175,11 +175,12 @@ PANELS = {
         "ours/ours",
         "ours/random",
         "ours/margin",
-        "ours/badge",
+        "ball-start/ours",
+        "ball-start/badge",
         "regimes/typical-then-ours",
         "own-start/random+random",
     ],
-    "ablations": ["ours/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
+    "ablations": ["ball-start/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
 }
 
 BENCHMARK = benchmark_of(STUDY, Metric("accuracy"), (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS, PANELS)
