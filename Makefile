@@ -6,7 +6,7 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: env run test chaos check format protos clean
+.PHONY: env run test chaos check format clean
 
 env: .venv/ready
 

@@ -28,8 +28,11 @@ def main() -> int:
     given = parser.parse_args()
     one_thread_each()
     benchmark: Benchmark = importlib.import_module(f"benchmarks.{given.name.replace('-', '_')}").BENCHMARK
-    print(run(benchmark, given.name, HERE, seeds=given.seeds, quick=given.quick, fresh=given.fresh, only=given.only))
-    return 0
+    text, kept = run(
+        benchmark, given.name, HERE, seeds=given.seeds, quick=given.quick, fresh=given.fresh, only=given.only
+    )
+    print(text)
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":

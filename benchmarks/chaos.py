@@ -127,7 +127,9 @@ def _assemble(found: Mapping[str, Json]) -> Result:
     rows = [_row(key, cell) for key, cell in killed.items()]
     missed = sorted(set(POINTS) - points)
     notes = [f"Of {len(POINTS)} named points {len(missed)} were not killed at: {', '.join(missed) or 'none'}."]
-    return Result(figures, [Table("processes killed by SIGKILL", columns, rows)], notes=[*notes, *violations[:20]])
+    uncaught = [f"The planted bug {name} was not caught." for name in found["planted"]["missed"]]
+    table = Table("processes killed by SIGKILL", columns, rows)
+    return Result(figures, [table], notes=notes, broken=[*violations[:20], *uncaught])
 
 
 def _row(key: str, cell: Json) -> list[str | int]:

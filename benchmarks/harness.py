@@ -43,12 +43,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """What a benchmark found: figures by flat name, tables, and curves for plots."""
+    """What a benchmark found: figures by flat name, tables, curves for plots; ``broken``: promises it saw broken."""
 
     figures: Mapping[str, float | None]
     tables: Sequence[Table] = ()
     curves: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    broken: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class Benchmark:
 
 def run(
     benchmark: Benchmark, name: str, home: Path, *, seeds: int | None, quick: bool, fresh: bool, only: str = "*"
-) -> str:
-    """Measure what is missing, write ``results/NAME.json`` and return the tables as text.
+) -> tuple[str, bool]:
+    """Measure what is missing, write ``results/NAME.json``; the tables as text, and whether every promise was kept.
 
     A quick run keeps its cells apart and writes no results, so that its numbers are never quoted. ``only``: the cells
     to measure, as in file names; the results hold all that were kept. Raises ValueError when that leaves gaps in a
@@ -92,7 +93,7 @@ def run(
         results = home / "results"
         results.mkdir(exist_ok=True)
         write_json(results / f"{name}.json", _report(name, count, result))
-    return _text(result)
+    return _text(result), not result.broken
 
 
 def _measured(cell: Cell, path: Path, fresh: bool) -> None:
@@ -137,7 +138,7 @@ def _commit() -> str:
 
 def _text(result: Result) -> str:
     figures = Table("figures", ["name", "value"], [[name, value] for name, value in result.figures.items()])
-    return "\n\n".join([*(table.text() for table in result.tables), figures.text(), *result.notes])
+    return "\n\n".join([*(table.text() for table in result.tables), figures.text(), *result.notes, *result.broken])
 
 
 def _shown(value: str | float | int | None) -> str:

@@ -37,6 +37,8 @@ class PartialParams(Params):
     def _codes_need_files(self) -> "PartialParams":
         if self.codes is not None and self.labels is None:
             raise ValueError(f"codes must stand beside labels, but got them alone for {self.name!r}.")
+        if self.codes is not None and any("*" in name for name in self.structures):
+            raise ValueError(f"structures must be named in full beside codes, but got {self.structures!r}.")
         if self.codes is not None and set(self.codes) != set(self.structures):
             raise ValueError(f"codes must name the structures, but got {sorted(self.codes)!r}.")
         return self

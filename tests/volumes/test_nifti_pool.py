@@ -229,6 +229,7 @@ def test_settings_that_the_files_contradict_are_refused(pool_of, settings, rule)
         ({"context": 2}, "context must be 0"),
         ({"images": ["t1.nii.gz"]}, "case"),
         ({"partial": [{**LOBES, "codes": {"Left Lobe": [1]}}]}, "codes must stand beside labels"),
+        ({"partial": [{**LOBES, "labels": "{case}_x.nii.gz", "codes": {"* Lobe": [1]}}]}, "named in full"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_before_any_file(pool_of, settings, rule):
