@@ -9,6 +9,7 @@ from dataeff_al.campaign.money import Labels, amount, labels_of, max_cost
 from dataeff_al.campaign.rounds import rounds_for
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.validate import pool_size
+from dataeff_al.parts import PartSpec
 from dataeff_al.registry import PoolPlugin
 
 _LEAST_SHARE = 0.1
@@ -74,14 +75,17 @@ def forecast(spec: CampaignSpec, base_dir: Path, data_root: Path | None = None) 
     """The campaign's forecast and then each twin's, of one repeat.
 
     Twins take over the initial and the evaluation labels; the initial ones are charged to their own budget all the
-    same.
+    same. A generator that several of them have is fitted once, for the first.
     """
     size = pool_size(spec.pool, base_dir, data_root)
-    twins = [_one(spec.paradigm(i), size, shared=True) for i in range(len(spec.compare))]
-    return [_one(spec, size, shared=False), *twins]
+    found, fitted = list[Forecast](), list[PartSpec | None]()
+    for number, each in enumerate([spec, *(spec.paradigm(i) for i in range(len(spec.compare)))]):
+        found.append(_one(each, size, shared=number > 0, fits_generator=each.generator not in fitted))
+        fitted.append(each.generator)
+    return found
 
 
-def _one(spec: CampaignSpec, size: int | None, *, shared: bool) -> Forecast:
+def _one(spec: CampaignSpec, size: int | None, *, shared: bool, fits_generator: bool) -> Forecast:
     labels = labels_of(Draft.of(spec), size)
     assert labels is not None
     rounds = rounds_for(labels.acquired, spec.budget.per_round, spec.budget.growth or 0.0, labels.initial)
@@ -94,15 +98,15 @@ def _one(spec: CampaignSpec, size: int | None, *, shared: bool) -> Forecast:
         rounds=rounds,
         cost=min((labels.initial + labels.acquired) * each, spec.budget.total),
         evaluation_cost=labels.evaluation * each,
-        seconds=_seconds(spec, labels, rounds, shared),
+        seconds=_seconds(spec, labels, rounds, shared, fits_generator),
     )
 
 
-def _seconds(spec: CampaignSpec, labels: Labels, rounds: int, shared: bool) -> Seconds:
+def _seconds(spec: CampaignSpec, labels: Labels, rounds: int, shared: bool, fits_generator: bool) -> Seconds:
     before = 0 if shared else labels.initial + labels.evaluation
     fits = rounds + 1 + (spec.evaluation.reference != 0 and not shared)
     return Seconds(
-        generator=spec.generator.seconds if spec.generator else 0.0,
+        generator=spec.generator.seconds if spec.generator and fits_generator else 0.0,
         search=_times(rounds, spec.sampler.seconds),
         training=_times(fits * _larger(spec), spec.trainer.seconds),
         labels=_times(labels.acquired + before, spec.labeler.seconds),

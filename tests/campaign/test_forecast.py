@@ -61,6 +61,13 @@ def test_the_smallest_samples_take_their_time_as_well():
     assert own.seconds.training == pytest.approx(0.1 * trainer * (own.rounds + 2))
 
 
+def test_a_generator_that_twins_share_is_fitted_once():
+    twins = "compare=[{sampler: {kind: random}}, {name: other, generator: {kind: pca, latent_dim: 3}}]"
+    own, same, other = made(twins)
+    assert own.seconds.generator == other.seconds.generator > 0
+    assert same.seconds.generator == 0
+
+
 def test_a_small_pool_bounds_what_can_be_chosen():
     own = made("pool.size=155")[0]
     assert own.labels.acquired == 85
