@@ -64,7 +64,8 @@ def test_the_canonical_form_writes_defaults_out():
     assert canonical["trainer"]["steps"] == 300
     assert canonical["labeler"]["runtime"] == {"replicas": 3, "timeout_s": 60.0}
     assert canonical["learner"]["runtime"] == {"replicas": 1}
-    assert canonical["initial"] == {"sampler": {"kind": "typical", "most_clusters": 500}, "n": 20}
+    typical = {"kind": "typical", "most_clusters": 500, "clusters": "latent", "neighbours": 10}
+    assert canonical["initial"] == {"sampler": typical, "n": 20}
     assert canonical["evaluation"]["reference"] == 0
     assert canonical["round"] == {"close": "all"}
     assert canonical["repeats"] == 1
