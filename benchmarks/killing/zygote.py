@@ -49,7 +49,7 @@ def _child(wanted: dict[str, Any]) -> None:
     code = 99
     try:
         code = run(wanted["argv"])
-    except BaseException:
+    except BaseException:  # a forked child must never return into its parent's code
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

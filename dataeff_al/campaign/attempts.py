@@ -16,6 +16,7 @@ from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.outside import for_outside
 from dataeff_al.campaign.state import AttemptStatus, State
 from dataeff_al.digests import Ref
+from dataeff_al.errors import UnavailableError
 from dataeff_al.events import LabelRecord
 from dataeff_al.failpoints import reached
 from dataeff_al.labeling.packing import pack_request, unpack_outcome, unpack_request
@@ -180,7 +181,14 @@ class Attempts:
         self._sent.add(attempt)
         request = self._state.queries[self._state.attempts[attempt].query].request
         reached("dispatch.before")
-        self._labeler.start(attempt, Ref(request))
+        try:
+            self._labeler.start(attempt, Ref(request))
+        except UnavailableError as error:  # nothing was begun, and this host begins nothing more
+            self._sent.discard(attempt)
+            if self._state.status != "running":
+                raise
+            self._execute(cmd.Pause("infra", str(error).rstrip(".")))
+            return
         reached("dispatch.after")
 
     def _expect_news(self, attempt: str) -> None:

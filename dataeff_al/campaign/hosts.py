@@ -96,7 +96,7 @@ class InlineHost:
             return
         try:
             result = self._run(method, *args)
-        except BaseException as error:
+        except BaseException as error:  # whoever waits for the future hears of it, as from an executor
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -218,7 +218,7 @@ class LabelerHost(Protocol):
         """How many attempts it takes at once."""
 
     def start(self, attempt: str, request: Ref) -> None:
-        """Take on an attempt; idempotent."""
+        """Take on an attempt; idempotent. Raises UnavailableError when the host is gone: then nothing was begun."""
 
     def poll(self, attempts: Sequence[str]) -> Mapping[str, Progress]:
         """How each attempt stands."""

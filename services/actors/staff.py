@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dataeff_al.errors import UnavailableError
 from dataeff_al.labeling.types import Progress, Running, Unknown
 from services.actors.answers import answer
 from services.actors.caseload import Caseload, News
@@ -44,8 +45,13 @@ class Staff:
             return [hired.actor for hired in self._roster.all]
 
     def start(self, job: Job) -> None:
-        """Take on an attempt; idempotent."""
-        self._do(lambda: self._staffing.fill() if self._cases.add(job) else [])
+        """Take on an attempt; idempotent. Raises UnavailableError when the replicas are gone."""
+        with self._lock:
+            if self._closed.is_set():
+                why = self.duty.trouble() or f"the replicas of {self.duty.info.name!r} must be at work, but were let go"
+                raise UnavailableError(f"{why.rstrip('.')}.")
+            news = self._staffing.fill() if self._cases.add(job) else []
+        tell(news)
 
     def progress(self, attempt: str) -> Progress:
         """How an attempt stands; asks a replica only about a queryable labeler's earlier life."""
@@ -82,11 +88,14 @@ class Staff:
                     hired.has_dropped(dropped)
 
     def close(self) -> None:
-        """End every replica."""
-        self._closed.set()
+        """End every replica; whoever waits for one that went with its cluster is told."""
+        trouble = self.duty.trouble()
+        if trouble:
+            self._abandon(trouble)
         with self._lock:
+            self._closed.set()
             gone = self._roster.dissolve()
-        for hired in gone if not self.duty.trouble() else ():
+        for hired in gone:
             hired.end()
         self._listener.close()
 
@@ -107,13 +116,26 @@ class Staff:
 
     def _look(self) -> None:
         trouble = self.duty.trouble()
-        self._do(lambda: self._staffing.abandon(trouble) if trouble else self._staffing.end_silent())
         if trouble:
+            self._abandon(trouble)
+        else:
+            self._do(self._staffing.end_silent)
+
+    def _abandon(self, trouble: str) -> None:
+        """The cluster is gone: from here on nothing is taken on."""
+        with self._lock:
+            news = [] if self._closed.is_set() else self._staffing.abandon(trouble)
             self._closed.set()
+        tell(news)
 
     def _do(self, change: Callable[[], News]) -> None:
         """Change something, and tell of what ended by it once the lock is free."""
         with self._lock:
             news = [] if self._closed.is_set() else change()
-        for job in news:
-            job.on_done(job.attempt)
+        tell(news)
+
+
+def tell(news: News) -> None:
+    """Tell whoever waits for an attempt that it has ended."""
+    for job in news:
+        job.on_done(job.attempt)

@@ -122,8 +122,12 @@ def trial(tmp_path, request, undisturbed):
 
 
 def ray_processes(*titles):
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if child.name().startswith(titles)]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        # One that ends while it is looked at is no process any more.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child] if child.name().startswith(titles) else []
+    return found
 
 
 def test_labelers_that_are_killed_inside_a_paid_call_are_paid_once(trial, undisturbed, hosts):

@@ -2,12 +2,14 @@ import os
 import signal
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dataeff_al.digests import Ref
+from dataeff_al.errors import UnavailableError
 from dataeff_al.labeling.packing import pack_request, unpack_outcome
 from dataeff_al.labeling.spool import FileSpool
 from dataeff_al.labeling.types import Done, Label, LabelerInfo, LabelFailure, Request, Running, Unknown
@@ -215,3 +217,18 @@ def test_a_labeler_that_cannot_be_made_fails_its_attempts_with_its_own_words(off
     failure = office.outcome(office.start("ok"))
     assert failure.kind == "infra"
     assert "the licence must be valid" in failure.reason
+
+
+def test_replicas_let_go_with_their_cluster_tell_whoever_waits_and_take_nothing_on(office):
+    office = office(delay_s=1.0)
+    held = office.start("ok")
+    office.wait_for_call(held)
+    waiting = [office.start("ok") for _ in range(3)]
+    # Whoever closes them may have seen the loss before their own thread has.
+    office.staff._listener.close()
+    office.staff.duty = replace(office.duty, trouble=lambda: "the cluster must go on, but got an end of it")
+    office.staff.close()
+    assert sorted(office.told) == sorted([held, *waiting])
+    assert {office.staff.progress(key) for key in (held, *waiting)} == {Unknown(started=False)}
+    with pytest.raises(UnavailableError, match="must go on, but got an end of it"):
+        office.start("ok")

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from dataeff_al.rpc import Client
+from services.actors.vigil import alive
 from services.checkup import check_record
 
 BILLED = Path(__file__).parent / "data" / "billed.py"
@@ -112,7 +113,7 @@ def test_a_run_whose_ray_is_killed_pauses_and_ends_the_same_when_run_again(
     assert process.returncode == 4, err
     assert err.count("\n") == 1, err
     assert "lost is paused: the Ray of this run must go on, but got an end of its" in err
-    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    wait_for(lambda: not any(alive(child) for child in children))
     assert folder.end() == undisturbed
     assert len(folder.paid) == ALL_LABELS
     assert set(folder.paid.values()) == {1}

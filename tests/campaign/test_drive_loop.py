@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from dataeff_al.campaign.inbox import Asked, Inbox, LabelNews
 from dataeff_al.campaign.ledger import Ledger
 from dataeff_al.campaign.state import AttemptStatus, QueryStatus
 from dataeff_al.digests import canonical_json, digest_bytes, digest_json
-from dataeff_al.errors import StateError
+from dataeff_al.errors import StateError, UnavailableError
 from dataeff_al.labeling.packing import pack_outcome, pack_request
 from dataeff_al.labeling.spool import FileSpool, MemorySpool
 from dataeff_al.labeling.spooled import Spooled
@@ -364,6 +365,19 @@ class TestSteps:
         life = bench().life()
         life.worker.refuses = RuntimeError("no cluster")
         assert "prepare_pool failed with RuntimeError('no cluster')" in life.run().paused.reason
+        life.end()
+
+    def test_a_labelers_host_that_is_gone_pauses_the_campaign_and_nothing_was_begun(self, bench):
+        bench = bench()
+        life, refusal = bench.life(), UnavailableError("the cluster must go on, but got its end.")
+        take_on, life.host.start = life.host.start, Mock(side_effect=refusal)
+        state = life.run()
+        assert (state.paused.cause, state.paused.reason) == ("infra", "the cluster must go on, but got its end")
+        assert not bench.toy.keys
+        life.host.start = take_on
+        life.ledger.execute(cmd.Resume())
+        assert life.run().finished
+        assert set(bench.toy.keys.values()) == {1}
         life.end()
 
     def test_a_result_that_cannot_be_written_down_stops_the_campaign_with_a_sentence(self, bench):
