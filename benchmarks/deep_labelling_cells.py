@@ -15,11 +15,13 @@ from dataeff_al.randomness import rng_for, seed_for
 from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
 from labelers.deep_labelling.annotated import annotated_set
 
+# A single network takes all the steps that the members of the usual ensemble take together.
+_TOGETHER = DeepLabellingSettings().members * DeepLabellingSettings().steps
 SETTINGS: Mapping[str, DeepLabellingSettings] = {
     "ours": DeepLabellingSettings(),
-    "direction": DeepLabellingSettings(policy="direction", members=1, steps=1500),
-    "radial": DeepLabellingSettings(policy="radial", members=1, steps=1500),
-    "published": DeepLabellingSettings(policy="published", members=1, steps=1500),
+    "direction": DeepLabellingSettings(policy="direction", members=1, steps=_TOGETHER),
+    "radial": DeepLabellingSettings(policy="radial", members=1, steps=_TOGETHER),
+    "published": DeepLabellingSettings(policy="published", members=1, steps=_TOGETHER),
 }
 QUICK = {"steps": 4, "detector_steps": 4, "members": 1, "batch": 4}
 

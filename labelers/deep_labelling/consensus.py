@@ -10,6 +10,9 @@ from labelers.deep_labelling.tracing import Orbit
 
 FEATURES = ("agreement", "sharpness", "residual", "closed", "log_radius", "found")
 
+ONE_GREY_LEVEL = 1e-3
+"""Grey levels of so small a range show nothing: less than a quarter of a step of eight bits."""
+
 
 @dataclass(frozen=True)
 class Traced:
@@ -51,7 +54,7 @@ def agreed(
     orbit, region = orbits[chosen], regions[chosen]
     if region is None or not region.any():
         reason = orbit.reason or "its contour holds no pixel"
-        return Traced(None, np.zeros(shape, bool), np.zeros(len(FEATURES)), reason, tuple(orbits))
+        return _without_contour(shape, reason, orbits)
     features = np.array(
         [
             likeness[chosen],
@@ -63,6 +66,23 @@ def agreed(
         ]
     )
     return Traced(orbit.contour, region, features, "", tuple(orbits))
+
+
+def seen(answer: Traced, image: np.ndarray) -> Traced:
+    """The answer, or none where the image ``(h, w)`` shows one grey level about its contour, half as far again."""
+    if answer.contour is None:
+        return answer
+    low, high = answer.contour.min(axis=0), answer.contour.max(axis=0)
+    (left, top), (right, bottom) = low - (high - low) / 2, high + (high - low) / 2
+    about = image[max(int(top), 0) : int(bottom) + 2, max(int(left), 0) : int(right) + 2]
+    if float(about.max()) - float(about.min()) > ONE_GREY_LEVEL:
+        return answer
+    reason = "there is one grey level about its contour"
+    return _without_contour((image.shape[0], image.shape[1]), reason, answer.orbits)
+
+
+def _without_contour(shape: tuple[int, int], reason: str, orbits: Sequence[Orbit]) -> Traced:
+    return Traced(None, np.zeros(shape, bool), np.zeros(len(FEATURES)), reason, tuple(orbits))
 
 
 def _overlap(one: np.ndarray | None, other: np.ndarray | None) -> float:

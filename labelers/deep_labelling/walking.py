@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from labelers.deep_labelling.annotated import view_stack
-from labelers.deep_labelling.consensus import Traced, agreed
+from labelers.deep_labelling.consensus import Traced, agreed, seen
 from labelers.deep_labelling.detector import Detector
 from labelers.deep_labelling.policies import Agents, Policy, Starts
 from labelers.deep_labelling.settings import DeepLabellingSettings
@@ -57,7 +57,7 @@ def walk(
     agents, limits, sure = prepared(policy, detector, images, settings, given)
     orbits = trace(agents.guide, agents.points, agents.headings, agents.steps_px, limits)
     count = agents.per_image
-    return [
+    answers = [
         agreed(
             orbits[row * count : (row + 1) * count],
             limits.image,
@@ -67,3 +67,4 @@ def walk(
         )
         for row in range(len(images))
     ]
+    return [seen(answer, image) for answer, image in zip(answers, images, strict=True)]

@@ -10,6 +10,7 @@ from dataeff_al.samples.pools.shapes import drawn_shapes
 from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
 from labelers.deep_labelling.annotated import annotated_set, view_stack
 from labelers.deep_labelling.confidence import calibrated, dice_at, risk_coverage
+from labelers.deep_labelling.consensus import FEATURES, Traced, region_of, seen
 from labelers.deep_labelling.dynamics import velocity
 from labelers.deep_labelling.pairs import drawn_places, form_for, in_image, in_patch, read_patches
 from labelers.deep_labelling.policies import Starts, make_policy
@@ -45,6 +46,14 @@ def test_every_policy_learns_to_walk_the_boundary_from_a_few_images(policy):
     assert np.median(overlap(found.masks, masks)) > 0.8
 
 
+def test_a_detector_whose_steps_are_not_given_takes_more_for_many_images():
+    usual, given = DeepLabellingSettings(), DeepLabellingSettings(detector_steps=9)
+    few, many = usual.detector_steps_for(1), usual.detector_steps_for(10_000)
+    assert usual.detector_steps_for(100) == few
+    assert few < usual.detector_steps_for(300) < many == 3 * few
+    assert given.detector_steps_for(1) == given.detector_steps_for(10_000) == 9
+
+
 def test_contours_are_sub_pixel_and_belong_to_their_masks():
     found = model("hybrid").segment(shapes(HELD, 1)[0])
     for contour, mask, converged in zip(found.contours, found.masks, found.converged, strict=True):
@@ -64,14 +73,25 @@ def test_the_same_scenes_with_other_pixels_are_found_as_well():
     assert np.median(overlap(model("hybrid").segment(images).masks, masks)) > 0.8
 
 
-def test_without_anything_to_find_there_is_no_mask_and_no_confidence():
-    found = model("hybrid").segment(np.full((2, 64, 64), 0.5, np.float32))
-    for row in np.flatnonzero(~found.converged):
-        assert found.confidence[row] == 0
-        assert found.reasons[row]
-        assert not found.masks[row].any()
-    surest = model("hybrid").segment(shapes(HELD, 1)[0]).confidence.mean()
-    assert found.confidence.max() < surest
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_one_grey_level_has_no_contour(policy, level):
+    found = model(policy).segment(np.full((2, 64, 64), level, np.float32))
+    assert not found.converged.any()
+    assert not found.masks.any()
+    assert not found.confidence.any()
+    assert all(found.reasons)
+
+
+def test_a_contour_where_nothing_is_to_be_seen_is_no_answer():
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    contour = 30 + 8 * np.stack([np.cos(turn), np.sin(turn)], 1)
+    answer = Traced(contour, region_of(contour, (96, 96)), np.ones(len(FEATURES)), "", ())
+    image = np.full((96, 96), 0.3, np.float32)
+    image[70:] = 0.9
+    assert "one grey level" in seen(answer, image).reason
+    image[30, 30] = 0.4
+    assert seen(answer, image) is answer
 
 
 def test_training_twice_from_the_same_numbers_gives_the_same_answers():
