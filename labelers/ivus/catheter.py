@@ -8,6 +8,7 @@ from labelers.ivus.polar import middle, to_polar
 
 LARGEST_RADIUS_MM, RING_REACH_MM = 0.75, 0.45
 SEARCH_MM = 0.6
+LARGEST_MARK_MM, LEAST_BLACK = 0.2, 3
 BEAMS = 64
 
 
@@ -56,7 +57,7 @@ def find_catheter(grey: np.ndarray, step_mm: float) -> Catheter:
     sample = grey[:: max(1, len(grey) // 24), :, : int(1.4 / step_mm)]
     profile = np.median(np.percentile(sample, 30, axis=0), axis=0)
     inside = int(LARGEST_RADIUS_MM / step_mm)
-    radius = _dead_zone(profile, inside)
+    radius = _dead_zone(profile, inside, round(LARGEST_MARK_MM / step_mm))
     reach = int(RING_REACH_MM / step_mm)
     after = profile[radius : radius + reach + 1]
     peak = int(after[: max(1, reach // 2)].argmax())
@@ -67,10 +68,14 @@ def find_catheter(grey: np.ndarray, step_mm: float) -> Catheter:
     return Catheter(radius, radius + peak + int(fallen[0]) + 1)
 
 
-def _dead_zone(profile: np.ndarray, inside: int) -> int:
-    """Samples before the first echo: the run of black at the axis, however it ends."""
+def _dead_zone(profile: np.ndarray, inside: int, most_mark: int) -> int:
+    """Samples before the first echo: the run of black at the axis, however it ends.
+
+    Displays may mark the axis by a bright spot or cross, ``most_mark`` samples wide at most: black begins behind it.
+    """
     black = profile[:inside] < 0.06
-    if not black[: max(3, inside // 5)].mean() > 0.5:
+    begun = np.flatnonzero(np.convolve(black, np.ones(LEAST_BLACK), "valid") == LEAST_BLACK)
+    if not begun.size or begun[0] > most_mark:
         return inside // 3
-    lit = np.flatnonzero(~black & (np.arange(len(black)) > np.flatnonzero(black)[0]))
-    return int(lit[0]) if lit.size else inside // 2
+    lit = np.flatnonzero(~black[begun[0] :])
+    return int(begun[0] + lit[0]) if lit.size else inside // 2

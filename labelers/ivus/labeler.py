@@ -31,7 +31,7 @@ from labelers.ivus.reading import read_pullback
 from labelers.ivus.spec import IvusParams
 from labelers.ivus.visibility import SEEN
 
-VERSION = "3"
+VERSION = "4"
 NO_VESSEL = "a pullback must show a vessel in some frame, but got borders that noise shows, too ({:.2f})."
 
 

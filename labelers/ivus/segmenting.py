@@ -11,10 +11,10 @@ from labelers.ivus.shadows import Shadows, find_shadows
 from labelers.ivus.smoothing import circle_about, smooth_rings
 from labelers.ivus.stack import ANGLES, STEP_MM, PolarStack, smoothed
 from labelers.ivus.surfaces import closed_pair
-from labelers.ivus.visibility import confidences
+from labelers.ivus.visibility import clear_of_ring, confidences
 
 BAND = 25
-COARSE_STIFFNESS, MIDDLE_STIFFNESS, FINE_STIFFNESS = 3e-4, 6e-5, 1.5e-5
+COARSE_STIFFNESS, MIDDLE_STIFFNESS, FINE_STIFFNESS = 3e-4, 2.4e-4, 1.2e-4
 HALF_POWER = 0.07
 """3 dB of the 40 to 50 dB that lie between the dark and the bright of a recording."""
 MOST_FLANK_MM = 0.12
@@ -43,7 +43,6 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     say = NEIGHBOURS * float(np.exp(-(spacing_mm or 0.5) / 1.0))
     first = evidence_of(stack, levels_of(stack, None))
     costs = coarse_costs(first, stack.catheter.radius)
-    shown = predicted(stack, costs, spacing_mm)
     begun = coarse(costs, spacing_mm)
     radii = _smoothed(first, begun, COARSE_STIFFNESS, say)[0]
     stack = replace(stack, wires=stack.wires.within(radii.lumen))
@@ -53,13 +52,17 @@ def find_borders(stack: PolarStack, spacing_mm: float | None) -> Found:
     evidence = _behind_calcium(evidence_of(stack, levels), shadows)
     # What was taken for blood changes where the lumen is sought; the EEM is sought where it was.
     again = coarse_costs(evidence, stack.catheter.radius)
-    second = coarse(CoarseCosts(again.lumen, costs.eem, again.step_mm), spacing_mm)
+    costs = CoarseCosts(again.lumen, costs.eem, again.step_mm)
+    shown = predicted(stack, costs, shadows.calcified, spacing_mm)
+    second = coarse(costs, spacing_mm)
     radii = _smoothed(evidence, second, COARSE_STIFFNESS, say)[0]
     evidence = _behind_calcium(evidence_of(stack, levels_of(stack, radii, shadows.calcified)), shadows)
     radii = _smoothed(evidence, refined(evidence, radii, (0.10, 0.16)), MIDDLE_STIFFNESS, say)[0]
     sharp = refined(evidence, radii, (0.12, 0.20))
     sharp = Radii(sharp.lumen + flank_mm(stack, sharp.lumen), sharp.eem)
     radii, lumen_sure, eem_sure = _smoothed(evidence, sharp, FINE_STIFFNESS, say)
+    # Only what is told: an unseen lumen would follow its neighbours rather than the ring-down that it touches.
+    lumen_sure = lumen_sure * clear_of_ring(radii.lumen, stack.catheter.ring * STEP_MM)
     return Found(radii, shown[:, :1] * lumen_sure, shown[:, 1:] * eem_sure, stack.wire, shadows)
 
 

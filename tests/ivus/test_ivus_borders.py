@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,10 @@ from scipy import ndimage
 from labelers.ivus import Pullback, segment
 from labelers.ivus.catheter import find_centre
 from labelers.ivus.finding import polar_stack
+from labelers.ivus.held_out import SECTORS, _beside, predicted
 from labelers.ivus.smoothing import smooth_ring
 from labelers.ivus.surfaces import along_pullback, closed_pair
+from labelers.ivus.visibility import clear_of_ring
 
 
 def jaccard(a, b, centre):
@@ -97,6 +101,41 @@ def test_one_frame_alone_has_borders(clean20):
     single = clean20.pullback.part(slice(0, 1))
     borders = segment(single)
     assert jaccard(borders.lumen_mm[0], clean20.lumen_mm[0], np.zeros(2)) > 0.85
+
+
+@pytest.mark.parametrize("name", ["clean20", "rough20"])
+@pytest.mark.parametrize("arm_px", [1, 2])
+def test_a_mark_on_the_axis_is_no_echo(name, arm_px, request):
+    made = request.getfixturevalue(name)
+    frames = made.pullback.frames.copy()
+    middle = frames.shape[1] // 2
+    cross = slice(middle - arm_px, middle + arm_px + 1)
+    frames[:, cross, middle] = frames[:, middle, cross] = frames.max()
+    lumen, eem = overlaps(made, segment(replace(made.pullback, frames=frames)))
+    assert min(lumen, eem) > 0.86
+
+
+def test_a_lumen_is_unseen_where_ring_down_touches_it():
+    seen = clear_of_ring(np.array([0.5, 0.8, 0.9, 1.0, 1.5]), 0.8)
+    assert seen == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+def test_frames_speak_for_their_neighbours_and_never_for_themselves():
+    contrasts = np.full((5, 2, SECTORS), np.nan)
+    contrasts[2] = 0.4
+    beside = _beside(contrasts, 0.5)
+    assert np.isnan(beside[2]).all()
+    assert beside[[1, 3]] == pytest.approx(0.4)
+
+
+def test_neighbours_alone_show_no_border(monkeypatch):
+    rng = np.random.default_rng(3)
+    contrasts = rng.normal(0.4, 0.1, (7, 2, SECTORS))
+    contrasts[3] = [[0.4, -0.4] * (SECTORS // 2)] * 2
+    monkeypatch.setattr("labelers.ivus.held_out._contrasts", lambda *_: contrasts)
+    shown = predicted(None, None, None, 0.5)
+    assert shown[3] == pytest.approx(0)
+    assert (shown[[0, 1, 2, 4, 5, 6]] == 1).all()
 
 
 @settings(max_examples=20, deadline=None)
