@@ -243,6 +243,11 @@ def count_seeds(seeds: int) -> str:
     return f"{seeds} seed{'' if seeds == 1 else 's'}"
 
 
+def in_two_digits(value: float) -> str:
+    """A factor rounded to two digits, written out: ``9.3``, ``110``."""
+    return f"{float(f'{value:.2g}'):.9g}"
+
+
 def _verdict(
     method: str,
     against: str,
@@ -256,7 +261,7 @@ def _verdict(
     if factor is not None:
         return _exact_verdict(against, factor, ci, seeds)
     if at_least is not None:
-        open_end = f"not reached by {against}: at least x{at_least:.2g} fewer labels ({count_seeds(seeds)})"
+        open_end = f"not reached by {against}: at least x{in_two_digits(at_least)} fewer labels ({count_seeds(seeds)})"
         return open_end if at_least > 1 else f"not reached by {against} within its labels ({count_seeds(seeds)})"
     if at_most is not None:
         return f"not reached by {method}: not better than {against} ({count_seeds(seeds)})"
@@ -265,13 +270,15 @@ def _verdict(
 
 def _exact_verdict(against: str, factor: float, ci: tuple[float, float] | None, seeds: int) -> str:
     spread = (
-        f"95 % interval {ci[0]:.2g}-{ci[1]:.2g}, {count_seeds(seeds)}" if ci else f"{count_seeds(seeds)}, no interval"
+        f"95 % interval {in_two_digits(ci[0])}-{in_two_digits(ci[1])}, {count_seeds(seeds)}"
+        if ci
+        else f"{count_seeds(seeds)}, no interval"
     )
     low, high = ci or (factor, factor)
-    if ci is None and f"{factor:.2g}" == "1":
+    if ci is None and in_two_digits(factor) == "1":
         return f"not better than {against}: as many labels ({spread})"
     if low > 1:
-        return f"x{factor:.2g} fewer labels than {against} ({spread})"
+        return f"x{in_two_digits(factor)} fewer labels than {against} ({spread})"
     if high < 1:
-        return f"not better than {against}: x{1 / factor:.2g} more labels ({spread})"
-    return f"not better than {against}: x{factor:.2g} ({spread})"
+        return f"not better than {against}: x{in_two_digits(1 / factor)} more labels ({spread})"
+    return f"not better than {against}: x{in_two_digits(factor)} ({spread})"

@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from dataeff_al.efficiency import LearningCurve, area, areas, fitted, isotonic, labels_to_target, predicted_gain, saving
+from dataeff_al.efficiency import (
+    LearningCurve,
+    area,
+    areas,
+    fitted,
+    in_two_digits,
+    isotonic,
+    labels_to_target,
+    predicted_gain,
+    saving,
+)
 
 values = st.floats(-100, 100, allow_nan=False)
 
@@ -223,3 +233,10 @@ def test_a_saving_tells_the_mean_areas_of_its_seeds():
     ours = [LearningCurve([10, 100], [0.6, 0.8]), LearningCurve([10, 100], [0.7, 0.9])]
     theirs = [LearningCurve([10, 100], [0.5, 0.7])] * 2
     assert saving("a", ours, "b", theirs, 0.7, more_is_better=True).areas == pytest.approx((0.75, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(9.34, "9.3"), (110.2, "110"), (97.2, "97"), (1.0, "1"), (0.0123, "0.012")]
+)
+def test_a_factor_is_written_out_in_two_digits(value, shown):
+    assert in_two_digits(value) == shown

@@ -2,9 +2,10 @@
 
 1. Labels propagate over nearest neighbours in the generator's latent space (Iscen et al., 2019), blended with the
    previous model's answers when it knew every class.
-2. The network, started from the generator's encoder where names and shapes agree, learns from the labelled samples and
-   from the pool, weighted by how sure its propagated labels are. Where labels foretell each other badly along the
-   graph, labelled samples take the place of pool samples in a batch.
+2. The network, started from the generator's encoder where names and shapes agree (or, with a warm start, from the
+   previous model when it knew every class), learns from the labelled samples and from the pool, weighted by how sure
+   its propagated labels are. Where labels foretell each other badly along the graph, labelled samples take the place
+   of pool samples in a batch.
 3. Consistency training (FixMatch, Sohn et al., 2020, with an averaged teacher and the distribution alignment of
    ReMixMatch, Berthelot et al., 2020): the teacher's sure answer to a slightly changed image is taught for a strongly
    changed one. The teacher is the model.
@@ -60,7 +61,7 @@ class SemiSupervised:
         learner = view.new_learner(seed_for(seed, "weights"))
         data, spread = training_set(view, learner), spread_labels(view, previous, self._params)
         x = pool_tensor(view.pool, spread.ids, view.codec)
-        self._prepare(view, learner, previous, data)
+        self._prepare(view, learner, None if spread.new else previous, data)
         lesson = Lesson(learner, data, x, spread, self._params, seed)
         self._imitate(lesson)
         fitted, loss = self._agree(view, lesson) if self._params.consistency_steps else (learner, lesson.last_loss)
@@ -69,6 +70,7 @@ class SemiSupervised:
         return FitReport(fitted, steps, loss, time.perf_counter() - start, about)
 
     def _prepare(self, view: View, learner: Learner, previous: Learner | None, data: TrainingSet) -> None:
+        """Start from the previous model, or from the encoder: one that never saw a class takes it for another one."""
         learner.calibrate(data.x, data.targets)
         if previous is not None and self._params.warm_start:
             learner.load(members_of(previous)[-1].state())

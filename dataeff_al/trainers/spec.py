@@ -39,7 +39,8 @@ class SemiSupervisedParams(DistortionParams):
     for. ``steps`` on labels and spread labels, then ``consistency_steps`` on what an average of the model
     (``teacher_decay``) answers with at least ``threshold`` probability, its answers being scaled towards the classes'
     shares among the spread labels to the power of ``alignment`` (0: not at all). A batch holds ``batch_size`` labelled
-    and three times as many pool samples, which weigh ``pool_weight``.
+    and three times as many pool samples, which weigh ``pool_weight``. ``warm_start``: start from the previous round's
+    weights, unless the newest labels brought a class that it never saw.
 
     How far spread labels can be relied on is measured on the labelled samples, each fifth of them predicted by the
     others'. Where they get at least ``trust`` of what chance would leave wrong right, they are taken in full; where

@@ -24,7 +24,8 @@ _LEAST = 1e-12
 class Spread:
     """Probabilities ``p`` ``(n, k)`` float32 of the pool's samples ``ids``, how sure they are ``(n,)``, and notes.
 
-    ``reliable``: how far they are to be taken, from 0 to 1 (in full).
+    ``reliable``: how far they are to be taken, from 0 to 1 (in full). ``new``: classes that only the newest labels
+    have, which the previous model cannot know.
     """
 
     ids: Sequence[SampleId]
@@ -32,6 +33,7 @@ class Spread:
     sure: np.ndarray
     notes: Mapping[str, str]
     reliable: float = 1.0
+    new: frozenset[int] = frozenset()
 
 
 def spread_labels(view: View, previous: Learner | None, params: SemiSupervisedParams) -> Spread:
@@ -54,7 +56,7 @@ def spread_labels(view: View, previous: Learner | None, params: SemiSupervisedPa
         p = (1.0 - params.blend) * p + params.blend * previous.predict(x).float().numpy()
     known = seeds.sum(1) > 0
     p[known] = seeds[known] / seeds[known].sum(1, keepdims=True)
-    return Spread(latents.ids, p, certainty(p), _notes(view, seeds, new, skill), reliable)
+    return Spread(latents.ids, p, certainty(p), _notes(view, seeds, new, skill), reliable, new)
 
 
 def foreseen(graph: Graph, seeds: np.ndarray, alpha: float) -> float | None:
@@ -105,15 +107,14 @@ def _code(view: View, entry: Labelled) -> int | None:
     return int(np.asarray(entry.label.target[view.target.name]).item())
 
 
-def _new_classes(view: View) -> set[int]:
-    """Classes that only the newest labels have: what the previous model cannot know."""
+def _new_classes(view: View) -> frozenset[int]:
     newest = max((entry.round for entry in view.labelled), default=0)
     codes = [(entry.round, _code(view, entry)) for entry in view.labelled]
     earlier = {code for number, code in codes if number < newest}
-    return {code for number, code in codes if number == newest and code is not None and code not in earlier}
+    return frozenset(code for number, code in codes if number == newest and code is not None and code not in earlier)
 
 
-def _notes(view: View, seeds: np.ndarray, new: set[int], skill: float | None) -> dict[str, str]:
+def _notes(view: View, seeds: np.ndarray, new: frozenset[int], skill: float | None) -> dict[str, str]:
     """What a reader of the report should know about the classes and what their labels foretell."""
     classes = view.target.classes
     missing = [classes[code] for code in np.flatnonzero(seeds.sum(0) == 0)]

@@ -219,3 +219,18 @@ def test_what_cannot_be_learnt_this_way_is_refused(toy, learner, rule):
 def test_no_latents_is_a_clear_error(view):
     with pytest.raises(CapabilityError, match="must have latents of the pool"):
         policy().fit(replace(view, latents=None), None, 0)
+
+
+@pytest.mark.parametrize("knew", [True, False])
+def test_a_warm_start_is_from_a_model_that_knew_every_class(view, knew):
+    entries = [replace(entry, round=0) for entry in view.labelled]
+    one = int(entries[0].label.target["label"])
+    old = [entry for entry in entries if knew or int(entry.label.target["label"]) == one]
+    new = [replace(entry, round=1) for entry in entries if entry not in old] or [replace(entries[0], round=1)]
+    still = {"warm_start": True, "blend": 0.0, "steps": 1, "consistency_steps": 0, "learning_rate": 1e-9}
+    previous = policy(consistency_steps=0).fit(replace(view, labelled=old), None, 0).learner
+    fitted = policy(**still).fit(replace(view, labelled=old + new), previous, 1).learner
+    before, after = previous.module.state_dict(), fitted.module.state_dict()
+    weights = [name for name in before if name.endswith("trunk.0.weight")]
+    assert weights
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in weights) == knew
