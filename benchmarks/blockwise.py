@@ -89,7 +89,8 @@ def _memory(order: str, quick: bool) -> Json:
 
 def _assemble(found: Mapping[str, Json]) -> Result:
     fits = [cell for key, cell in found.items() if not key.startswith("memory-")]
-    arms = [arm for arm in ARMS if any(cell["arm"] == arm for cell in fits)]
+    # A mean over other patients is no comparison.
+    arms = [arm for arm in ARMS if _patients(fits, arm) >= _patients(fits, "blockwise") > set()]
     figures: dict[str, float | None] = {}
     for arm in arms:
         for region in REGIONS:
@@ -99,8 +100,12 @@ def _assemble(found: Mapping[str, Json]) -> Result:
     if len(memory) == 2:
         figures["memory_ratio"] = memory["greedy"]["peak_bytes"] / memory["joint"]["peak_bytes"]
         figures["activations_ratio"] = memory["greedy"]["saved_bytes"] / memory["joint"]["saved_bytes"]
-    tables = [_overlaps(arms, figures), _paired(fits), _memory_table(memory)]
+    tables = [_overlaps(fits, arms, figures), _paired(fits), _memory_table(memory)]
     return Result(figures, tables, notes=[__doc__.partition("\n\n")[2].replace("\n", " ").strip()])
+
+
+def _patients(fits: Sequence[Json], arm: str) -> set[str]:
+    return {cell["patient"] for cell in fits if cell["arm"] == arm}
 
 
 def _mean(fits: Sequence[Json], arm: str, metric: str) -> float | None:
@@ -108,11 +113,18 @@ def _mean(fits: Sequence[Json], arm: str, metric: str) -> float | None:
     return mean(values) if values else None
 
 
-def _overlaps(arms: Sequence[str], figures: Mapping[str, float | None]) -> Table:
-    columns = ["arm", *(f"{short} {region}" for short in ("dice", "sens", "hd95 mm") for region in REGIONS)]
+def _overlaps(fits: Sequence[Json], arms: Sequence[str], figures: Mapping[str, float | None]) -> Table:
+    columns = ["arm", "fits", *(f"{short} {region}" for short in ("dice", "sens", "hd95 mm") for region in REGIONS)]
     keys = [(short, region.lower()) for short in ("dice", "sens", "hd95_mm") for region in REGIONS]
-    rows = [[arm, *(_rounded(figures[f"{short}_{region}_{arm}"]) for short, region in keys)] for arm in arms]
-    return Table("held-out patients: mean over patients and seeds", columns, rows)
+    rows: list[list[str | float | int | None]] = [
+        [
+            arm,
+            sum(cell["arm"] == arm for cell in fits),
+            *(_rounded(figures[f"{short}_{region}_{arm}"]) for short, region in keys),
+        ]
+        for arm in arms
+    ]
+    return Table("held-out patients: mean over patients and seeds, of arms with all patients", columns, rows)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ augmented target reaches on 2,000 random labels, seed by seed.
 """
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
-from benchmarks.label_efficiency.recipes import BOOSTED, OURS, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
+from benchmarks.label_efficiency.recipes import BOOSTED, DIVERSE, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
 from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 48, "hidden": 256, "first_stride": 2}
@@ -25,6 +25,7 @@ VIEWS = {
 ENCODER = {"kind": "contrastive", "steps": 3000, "width": 48, "hidden": 256, "first_stride": 2, **VIEWS}
 MILD = {"turn_deg": 5.0, "scale": 0.2, "shift": 0.1, "elastic": 0.0, "mirror": True, "tone": 0.3, "colour": 0.3}
 SEMI = {"kind": "semi_supervised", "steps": 500, "consistency_steps": 500, **MILD}
+OURS = DIVERSE
 TYPICAL_START = typical_start(50)
 RANDOM_START = {"random": 50}
 

@@ -4,7 +4,7 @@ The pool are the first 20,000 training digits, the test is the whole test set, w
 """
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
-from benchmarks.label_efficiency.recipes import BOOSTED, OURS, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
+from benchmarks.label_efficiency.recipes import BOOSTED, DIVERSE, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
 from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 32, "first_stride": 2}
@@ -12,7 +12,9 @@ AUGMENTED = {**PLAIN, "augment": "distort"}
 ENCODER = {"kind": "contrastive", "steps": 1500, "width": 32, "first_stride": 2}
 VAE = {"kind": "conv_vae", "latent_dim": 16, "steps": 1500}
 FLAT_VAE = {**VAE, "latent_dim": 2}
-SEMI = {"kind": "semi_supervised", "steps": 300, "consistency_steps": 700}
+FRESH = {"kind": "semi_supervised", "steps": 300, "consistency_steps": 700}
+SEMI = {**FRESH, "warm_start": True}
+OURS = {"kind": "margin"}
 GRAPH_START, BALL_START = typical_start(20, clusters="graph"), typical_start(20)
 RANDOM_START = {"random": 20}
 
@@ -24,7 +26,9 @@ PIPELINE = {
     "sampler": OURS,
     "budget": rounds(150, 10, 0.5),
 }
-FROM_BALLS = {**PIPELINE, "initial": BALL_START}
+# Every round from fresh weights, and the choice spread over the latent space: what the pipeline was first.
+FROM_FRESH = {**PIPELINE, "trainer": FRESH, "sampler": DIVERSE}
+FROM_BALLS = {**FROM_FRESH, "initial": BALL_START}
 
 TARGETS = Group(
     "targets",
@@ -37,16 +41,32 @@ TARGETS = Group(
     },
     [Arm("plain"), Arm("augmented", {"trainer": AUGMENTED})],
 )
-OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("margin"), sampling("random")])
+WARM_TARGETS = Group(
+    "warm-targets",
+    {
+        "initial": RANDOM_START,
+        "trainer": {**AUGMENTED, "warm_start": True},
+        "sampler": {"kind": "random"},
+        "budget": rounds(640, 20, 1.0),
+    },
+    [Arm("augmented")],
+)
+OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random")])
+FRESH_WEIGHTS = Group("fresh-weights", FROM_FRESH, [Arm("margin-diverse"), sampling("margin"), sampling("random")])
 BALLS = Group(
     "ball-start",
     {**FROM_BALLS, "budget": rounds(300, 10, 0.5)},
-    [Arm("ours"), sampling("random"), sampling("margin"), sampling("badge")],
+    [Arm("margin-diverse"), sampling("random"), sampling("margin"), sampling("badge")],
 )
 OWN_START = Group(
     "own-start",
     {**PIPELINE, "initial": RANDOM_START, "sampler": {"kind": "random"}},
     [Arm("random+random"), Arm("random+ours", {"sampler": OURS})],
+)
+FRESH_OWN_START = Group(
+    "fresh-own-start",
+    {**FROM_FRESH, "initial": RANDOM_START, "sampler": {"kind": "random"}},
+    [Arm("random+random"), Arm("random+margin-diverse", {"sampler": DIVERSE})],
 )
 PUBLISHED = Group(
     "published",
@@ -74,6 +94,7 @@ SAMPLERS = Group(
     {**PIPELINE, "sampler": {"kind": "entropy", "diversity": 10}},
     [
         Arm("entropy"),
+        Arm("margin-diverse", {"sampler": DIVERSE}),
         sampling("core_set", space="latent"),
         sampling("lcmd", space="latent"),
         sampling("typical"),
@@ -83,31 +104,31 @@ SAMPLERS = Group(
 )
 REGIMES = Group(
     "regimes",
-    {**FROM_BALLS, "sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": OURS, "labels": 60}},
-    [Arm("typical-then-ours")],
+    {**FROM_BALLS, "sampler": {"kind": "staged", "first": {"kind": "typical"}, "then": DIVERSE, "labels": 60}},
+    [Arm("typical-then-margin")],
 )
 PEERS = Group(
     "peers",
-    {**PIPELINE, "sampler": {"kind": "skactiveml", "strategy": "typiclust"}},
+    {**PIPELINE, "sampler": {"kind": "skactiveml", "strategy": "TypiClust"}},
     [
         Arm("skactiveml-typiclust"),
         *(
-            Arm(f"skactiveml-{strategy}", {"sampler": {"kind": "skactiveml", "strategy": strategy}})
-            for strategy in ("probcover", "badge", "clue")
+            Arm(f"skactiveml-{strategy.lower()}", {"sampler": {"kind": "skactiveml", "strategy": strategy}})
+            for strategy in ("ProbCover", "Badge", "Clue")
         ),
     ],
     plugins=("peers/skactiveml_samplers.py",),
 )
 ABLATIONS = Group(
     "ablations",
-    {**FROM_BALLS, "trainer": {**SEMI, "steps": 1000, "consistency_steps": 0}},
+    {**FROM_BALLS, "trainer": {**FRESH, "steps": 1000, "consistency_steps": 0}},
     [
         Arm("no-consistency"),
-        Arm("no-blending", {"trainer": {**SEMI, "blend": 0.0}}),
+        Arm("no-blending", {"trainer": {**FRESH, "blend": 0.0}}),
         Arm("labels-only", {"trainer": AUGMENTED}),
         Arm("pixel-vae", {"generator": VAE}),
-        Arm("warm-start", {"trainer": {**SEMI, "warm_start": True}}),
-        Arm("twice-the-steps", {"trainer": {**SEMI, "steps": 600, "consistency_steps": 1400}}),
+        Arm("warm-start", {"trainer": SEMI}),
+        Arm("twice-the-steps", {"trainer": {**FRESH, "steps": 600, "consistency_steps": 1400}}),
     ],
 )
 WALKS = Group(
@@ -125,7 +146,21 @@ STUDY = Study(
         "labeler": {"kind": "dataset"},
         "stop": {"metric": "accuracy"},
     },
-    [TARGETS, OURS_GROUP, BALLS, REGIMES, OWN_START, PUBLISHED, PEERS, ABLATIONS, SAMPLERS, WALKS],
+    [
+        TARGETS,
+        WARM_TARGETS,
+        OURS_GROUP,
+        FRESH_WEIGHTS,
+        BALLS,
+        REGIMES,
+        OWN_START,
+        FRESH_OWN_START,
+        PUBLISHED,
+        PEERS,
+        ABLATIONS,
+        SAMPLERS,
+        WALKS,
+    ],
     quick={
         "pool": {"kind": "mnist", "size": 600},
         "evaluation": {"validation": 0, "test": 200},
@@ -143,7 +178,7 @@ COMPARISONS = [
     Comparison(
         "paradigm_saving_97_vs_augmented",
         OURS_KEY,
-        [("targets", "augmented")],
+        [("targets", "augmented"), ("warm-targets", "augmented")],
         0.97,
         "paradigm, against the augmented target",
     ),
@@ -160,7 +195,6 @@ COMPARISONS = [
         "acquisition_vs_best_peer_98",
         OURS_KEY,
         [
-            ("ours", "margin"),
             *(("samplers", arm.name) for arm in SAMPLERS.arms),
             *(("peers", arm.name) for arm in PEERS.arms),
         ],
@@ -170,17 +204,24 @@ COMPARISONS = [
 ]
 
 PANELS = {
-    "paradigms": ["ours/ours", "targets/augmented", "targets/plain", "published/snn-2", "published/snn-16"],
+    "paradigms": [
+        "ours/ours",
+        "targets/augmented",
+        "warm-targets/augmented",
+        "targets/plain",
+        "published/snn-2",
+        "published/snn-16",
+    ],
     "acquisition inside the pipeline": [
         "ours/ours",
         "ours/random",
-        "ours/margin",
-        "ball-start/ours",
-        "ball-start/badge",
-        "regimes/typical-then-ours",
+        "samplers/margin-diverse",
+        "samplers/badge",
+        "fresh-weights/margin",
+        "own-start/random+ours",
         "own-start/random+random",
     ],
-    "ablations": ["ball-start/ours", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
+    "ablations": ["ball-start/margin-diverse", *(f"ablations/{arm.name}" for arm in ABLATIONS.arms)],
 }
 
 BENCHMARK = benchmark_of(STUDY, Metric("accuracy"), (0.9, 0.95, 0.97, 0.98), QUESTIONS, COMPARISONS, PANELS)

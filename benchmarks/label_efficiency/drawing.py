@@ -16,7 +16,7 @@ _PANEL_IN = 5.6, 4.4
 
 
 def draw(curves: Json, path: Path) -> None:
-    """Write the panels of a result's curves to a PNG file."""
+    """Write the panels of a result's curves to a PNG file; a paired panel shows the seeds that all its methods have."""
     panels, series = curves["panels"], curves["series"]
     shown = {title: [name for name in names if name in series] for title, names in panels.items()}
     # A method alone is no comparison.
@@ -25,14 +25,20 @@ def draw(curves: Json, path: Path) -> None:
         figure = new_figure(_PANEL_IN[1], _PANEL_IN[0] * max(len(shown), 1))
         axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
         for each, (title, names) in zip(axes, shown.items(), strict=False):
-            _panel(each, title, {name: series[name] for name in names}, curves)
+            methods = {name: series[name] for name in names}
+            _panel(each, title, _paired(methods) if title in curves["paired"] else methods, curves)
         path.write_bytes(png(figure))
+
+
+def _paired(methods: Mapping[str, Mapping[str, Points]]) -> dict[str, dict[str, Points]]:
+    shared = set.intersection(*(set(by_seed) for by_seed in methods.values()))
+    return {name: {seed: by_seed[seed] for seed in shared or by_seed} for name, by_seed in methods.items()}
 
 
 def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], curves: Json) -> None:
     for (name, by_seed), colour, marker in zip(methods.items(), SERIES, MARKERS, strict=False):
         labels, values = _aligned(list(by_seed.values()))
-        said = f"{name} ({len(values)})"
+        said = f"{name} ({len(values)}){_unseen(values, *curves['range'])}"
         axes.plot(labels, np.median(values, 0), marker=marker, markersize=4, color=colour, label=said)
         axes.fill_between(labels, values.min(0), values.max(0), alpha=0.15, color=colour, linewidth=0)
     axes.set_xscale("log")
@@ -40,12 +46,17 @@ def _panel(axes: Axes, title: str, methods: Mapping[str, Mapping[str, Points]], 
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     lowest, highest = curves["range"]
-    if highest == 1.0:
+    if highest is not None:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(title=title, xlabel="labels", ylabel=f"test {curves['metric']}")
     axes.set_ylim(lowest, highest)
     quiet_grid(axes, "both")
-    axes.legend(fontsize=8, loc="lower right" if highest else "upper right", title="method (seeds)", title_fontsize=8)
+    axes.legend(fontsize=8, loc="best", title="method (seeds)", title_fontsize=8)
+
+
+def _unseen(values: np.ndarray, lowest: float, highest: float | None) -> str:
+    """What the legend adds for a curve that lies below what is shown."""
+    return f", below {lowest:.0%}" if highest and values.max() < lowest else ""
 
 
 def _aligned(seeds: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

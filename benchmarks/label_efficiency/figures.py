@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.harness import Json, Table
 from benchmarks.label_efficiency.study import Metric
-from dataeff_al.efficiency import LearningCurve, Saving, area, labels_to_target, saving
+from dataeff_al.efficiency import LearningCurve, Saving, area, in_two_digits, labels_to_target, saving
 
 Key = tuple[str, str]
 """A method: its group's name and its own."""
@@ -90,6 +90,6 @@ def saving_row(title: str, found: Saving | None) -> list[str | float | int | Non
         return [title, None, None, None, 0, "not measured"]
     factor = found.factor or found.at_least or found.at_most
     sign = "" if found.factor else ">= " if found.at_least else "<= " if found.at_most else ""
-    interval = f"{found.ci[0]:.2g}-{found.ci[1]:.2g}" if found.ci else "-"
+    interval = f"{in_two_digits(found.ci[0])}-{in_two_digits(found.ci[1])}" if found.ci else "-"
     shown = f"{sign}{factor:.3g}" if factor else "-"
     return [title, found.target, shown, interval, found.seeds, found.verdict]

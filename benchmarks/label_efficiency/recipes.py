@@ -1,4 +1,4 @@
-"""Parts that the studies share: the targets of a plain user, the published walk, our choice, and rounds that grow."""
+"""Parts that the studies share: the targets of a plain user, the published walk, a spread choice, rounds that grow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from benchmarks.label_efficiency.study import Arm
 
 PLAIN = {"kind": "standard", "steps": 1000, "batch_size": 64, "learning_rate": 0.003}
 BOOSTED = {**PLAIN, "reweight": "error", "ensemble": "rounds", "ensemble_size": 3}
-OURS = {"kind": "margin", "diversity": 10}
+DIVERSE = {"kind": "margin", "diversity": 10}
 PUBLISHED_WALK = {
     "kind": "snn",
     "input": "decoded",

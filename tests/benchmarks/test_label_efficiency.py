@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +8,7 @@ from benchmarks.label_efficiency.drawing import draw
 from benchmarks.label_efficiency.figures import findings, median_needed, needed_table
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
 from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
+from dataeff_al import registry
 from dataeff_al.campaign.spec import CampaignSpec
 
 STUDIES = {"mnist": mnist, "cifar10": cifar10, "vessel": vessel}
@@ -28,7 +30,8 @@ def toy():
 def test_every_group_is_a_campaign_of_methods_with_names_of_their_own(study, group):
     if group.plugins:
         pytest.importorskip("skactiveml")
-        pytest.skip("its samplers come from a plugin file")
+        for name in group.plugins:
+            registry.load_file(Path(cifar10.__file__).parent / name)
     spec = CampaignSpec.from_canonical(STUDIES[study].STUDY.campaign(group, 3, quick=False))
     assert spec.seed == 3
     assert spec.stop.target is None
@@ -75,6 +78,18 @@ def test_curves_are_drawn(tmp_path):
     result = benchmark.assemble({"mine-0": cell(0, good=20, bad=80), "mine-1": cell(1, good=20, bad=80)})
     draw(result.curves, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_paired_panel_shows_the_seeds_that_all_its_methods_have(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "benchmarks.label_efficiency.drawing._panel", lambda _, title, methods, __: shown.append(methods)
+    )
+    points = [[10, 20], [0.9, 0.95]]
+    series = {"a": {"0": points, "1": points}, "b": {"0": points}, "c": {"1": points}}
+    curves = {"panels": {"ablations": ["a", "b"], "all": ["a", "b"]}, "paired": ["ablations"], "series": series}
+    draw(curves, tmp_path / "curves.png")
+    assert [set(methods["a"]) for methods in shown] == [{"0"}, {"0", "1"}]
 
 
 def test_a_group_begins_with_its_own_parts():

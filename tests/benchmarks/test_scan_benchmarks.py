@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import blockwise, suggestion
+from benchmarks import blockwise, suggestion, transfer
 from benchmarks.segmentation.judging import hausdorff_mm
 from dataeff_al.efficiency import LearningCurve
 from dataeff_al.randomness import seed_for
@@ -50,6 +50,33 @@ def test_patients_are_paired_over_their_seeds():
     low, high = blockwise._interval(gaps)[1:]
     assert (low, high) == (0.2, 0.3)
     assert blockwise._interval([0.1]) == [0.1, None, None]
+
+
+def test_an_arm_without_some_patients_has_no_mean():
+    def fit(arm, patient):
+        mean = {f"{name}/{region}": 0.5 for name in ("dice", "sensitivity", "hd95_mm") for region in blockwise.REGIONS}
+        return {"arm": arm, "patient": patient, "seed": 0, "mean": mean}
+
+    fits = [fit("blockwise", "a"), fit("blockwise", "b"), fit("joint", "a"), fit("joint", "b")]
+    fits.append(fit("joint_by_steps", "a"))
+    found = blockwise._assemble({f"{each['arm']}-{each['patient']}": each for each in fits})
+    assert found.figures["dice_wt_joint"] == 0.5
+    assert not any(name.endswith("joint_by_steps") for name in found.figures)
+    assert {row[0]: row[2] for row in found.tables[1].rows} == {"joint": 2, "joint_by_steps": 1}
+
+
+def test_gains_are_of_the_folds_and_seeds_that_both_arms_have():
+    def cell(arm, fold, value):
+        return {"arm": arm, "fold": fold, "seed": 0, "mean": {"dice": value, "dice/sub-cortical": value / 2}}
+
+    arms = {"whole_k1": [cell("whole_k1", 0, 0.5), cell("whole_k1", 1, 0.9)], "pseudo_k1": [cell("pseudo_k1", 0, 0.4)]}
+    arms["scratch_k1"] = [cell("scratch_k1", 0, 0.45), cell("scratch_k1", 1, 0.3)]
+    assert transfer._gain(arms, "whole_k1", "pseudo_k1") == pytest.approx(0.1)
+    assert transfer._gain(arms, "whole_k1", "pseudo_k1", "dice_sub") == pytest.approx(0.05)
+    assert transfer._gain(arms, "whole_k1", "monet_k1") is None
+    goals = transfer._goals(arms)
+    assert goals["overall_vs_best_control_k1"] == pytest.approx(0.1)
+    assert goals["monet_vs_best_control_k1"] is None
 
 
 @pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")
