@@ -45,7 +45,7 @@ class Hired:
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=CALLS_AT_ONCE,
-            **placement(runtime),
+            **placement(runtime, prefix),
         )
         actor = within(HEAD_S, lambda: made.remote(post))
         return cls(actor, found=False)

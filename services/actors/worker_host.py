@@ -91,8 +91,9 @@ class ActorHost:
     def _make(self) -> Any:
         if self._closed:
             raise UnavailableError("the run must not have ended, but got a step after it.")
-        made: Any = ray.remote(WorkerShell).options(max_restarts=0, max_task_retries=0, **placement(self._runtime))
         try:
+            place = placement(self._runtime, "worker")
+            made: Any = ray.remote(WorkerShell).options(max_restarts=0, max_task_retries=0, **place)
             return within(HEAD_S, lambda: made.remote(self._seat))
         except Exception as error:  # Ray raises all kinds when a cluster is gone
             raise UnavailableError(f"the cluster must take an actor, but got {error!r}.") from error

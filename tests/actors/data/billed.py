@@ -1,7 +1,8 @@
 """For chaos: a labeler that bills what it is paid for and misbehaves as ordered, and a generator that takes its time.
 
 An order is a file in ``orders/``: ``WHAT.N`` is used up by the call that takes it, ``sample-ID`` holds a WHAT and stays
-there. WHAT: ``die``, ``hang``, ``raise``, ``nan``, ``shape``, ``dtype``, ``large``, ``leak``, ``stop``.
+there. WHAT: ``die``, ``hang``, ``raise``, ``nan``, ``shape``, ``dtype``, ``large``, ``leak``, ``stop``. Once
+``held_after`` labels are billed, further ones wait for a file ``go``.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ class BilledParams(Params):
     effect: Literal["pure", "keyed", "queryable", "blind"] = "keyed"
     delay_s: float = 0.0
     limit_s: float = 20.0
+    held_after: int | None = None
 
 
 class Billed:
@@ -40,6 +42,7 @@ class Billed:
     def _one(self, request):
         self._bill(request)
         time.sleep(self._params.delay_s)
+        self._wait_for_leave()
         truth = self._pool.answers([request.sample.id])[0]
         return MISDEEDS[self._order(request.sample.id)](truth)
 
@@ -50,6 +53,14 @@ class Billed:
         handle = os.open(self._folder / "invoices" / name, os.O_WRONLY | os.O_CREAT)
         os.write(handle, f"{os.getpid()}\n".encode())
         os.close(handle)
+
+    def _wait_for_leave(self):
+        most = self._params.held_after
+        while most is not None and not (self._folder / "go").exists() and self._billed() > most:
+            time.sleep(0.05)
+
+    def _billed(self):
+        return sum(1 for _ in (self._folder / "invoices").iterdir())
 
     def _order(self, sample_id):
         orders = self._folder / "orders"
