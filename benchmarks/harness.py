@@ -58,6 +58,7 @@ class Benchmark:
 
     ``cells(seeds, quick)`` lists the measurements; ``assemble`` gets their results by key, in the order of the grid.
     A grid of many hours is ``piecewise``: it may be measured cell by cell, and its results then tell what is missing.
+    Its cells are kept with the results, so that another machine goes on where this one ended.
     """
 
     seeds: int
@@ -76,14 +77,14 @@ def run(
     benchmark that is not piecewise.
     """
     count = seeds or (1 if quick else benchmark.seeds)
-    kept = home / "cells" / (f"{name}-quick" if quick else name)
+    kept = _place(benchmark, name, home, quick=quick)
     kept.mkdir(parents=True, exist_ok=True)
     cells = benchmark.cells(range(count), quick)
     for cell in cells:
         if fnmatch(cell.key, only):
             _measured(cell, kept / f"{cell.key}.json", fresh)
     paths = {cell.key: kept / f"{cell.key}.json" for cell in cells}
-    found = {key: json.loads(path.read_text(encoding="utf-8")) for key, path in paths.items() if path.exists()}
+    found = {key: json.loads(path.read_text(encoding="utf-8"))["found"] for key, path in paths.items() if path.exists()}
     if missing := [key for key in paths if key not in found]:
         if not benchmark.piecewise:
             raise ValueError(f"all cells of {name} must be measured, but got none for {', '.join(missing)}.")
@@ -96,10 +97,18 @@ def run(
     return _text(result), not result.broken
 
 
+def _place(benchmark: Benchmark, name: str, home: Path, *, quick: bool) -> Path:
+    """The folder of the cells; those of an hour or less belong to the machine on which they were measured."""
+    if quick:
+        return home / "cells" / f"{name}-quick"
+    return (home / "results" if benchmark.piecewise else home) / "cells" / name
+
+
 def _measured(cell: Cell, path: Path, fresh: bool) -> None:
     if fresh or not path.exists():
         print(f"measuring {cell.key}", file=sys.stderr, flush=True)
-        write_json(path, cell.measure())
+        commit = _commit()
+        write_json(path, {"commit": commit, "found": cell.measure()})
 
 
 def _report(name: str, seeds: int, result: Result) -> Json:

@@ -49,6 +49,16 @@ def test_gaps_are_refused_unless_the_grid_may_be_measured_in_pieces(tmp_path, ca
     assert "not measured yet: cell-1" in capsys.readouterr().err
 
 
+def test_the_cells_of_a_long_grid_are_kept_with_its_results_and_say_which_code_they_measured(tmp_path):
+    run(counting([], piecewise=True), "toy", tmp_path, seeds=1, quick=False, fresh=False)
+    kept = json.loads((tmp_path / "results" / "cells" / "toy" / "cell-0.json").read_text())
+    assert kept["found"] == {"value": 1}
+    assert len(kept["commit"]) == 40
+    measured = []
+    run(counting(measured, piecewise=True), "toy", tmp_path, seeds=2, quick=False, fresh=False)
+    assert measured == [(1, False)]
+
+
 @pytest.mark.parametrize(("broken", "code"), [((), 0), (("a label was paid for twice",), 1)])
 def test_a_broken_promise_is_told_and_ends_with_one(tmp_path, monkeypatch, capsys, broken, code):
     benchmark = counting([], broken=broken)
