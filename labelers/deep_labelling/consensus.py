@@ -1,7 +1,7 @@
 """From an image's orbits to one contour, and to what says how sure it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from skimage.draw import polygon as filled
@@ -18,7 +18,8 @@ ONE_GREY_LEVEL = 1e-3
 class Traced:
     """One image's answer. ``contour`` ``(k, 2)`` px, None when no orbit closed, and then ``reason`` says why.
 
-    ``features``: by :data:`FEATURES`, what confidence is made from. ``orbits``: all agents' walks.
+    ``features``: by :data:`FEATURES`, what confidence is made from. ``orbits``: all agents' walks. ``start``: x, y and
+    radius px of the place that they began at.
     """
 
     contour: np.ndarray | None
@@ -26,6 +27,7 @@ class Traced:
     features: np.ndarray
     reason: str
     orbits: tuple[Orbit, ...]
+    start: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def region_of(contour: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -78,7 +80,7 @@ def seen(answer: Traced, image: np.ndarray) -> Traced:
     if float(about.max()) - float(about.min()) > ONE_GREY_LEVEL:
         return answer
     reason = "there is one grey level about its contour"
-    return _without_contour((image.shape[0], image.shape[1]), reason, answer.orbits)
+    return replace(_without_contour(answer.mask.shape, reason, answer.orbits), start=answer.start)
 
 
 def _without_contour(shape: tuple[int, int], reason: str, orbits: Sequence[Orbit]) -> Traced:

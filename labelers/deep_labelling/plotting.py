@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from dataeff_al.envs.sampling import bilinear, patch_points
 from dataeff_al.report.style import BAD, SERIES, new_figure, picture_axes, plain, png, styled
 from labelers.deep_labelling.annotated import view_stack
-from labelers.deep_labelling.consensus import Traced, agreed
+from labelers.deep_labelling.consensus import Traced
 from labelers.deep_labelling.labeller import DeepLabeller
 from labelers.deep_labelling.pairs import in_patch
-from labelers.deep_labelling.policies import Agents
-from labelers.deep_labelling.tracing import trace
-from labelers.deep_labelling.walking import prepared
+from labelers.deep_labelling.policies import Agents, Starts
+from labelers.deep_labelling.walking import ready
 
 ARROWS, PATCHES, PATCH_SIDE = 15, 4, 24
 FIELD = "#56b4e9"
@@ -37,9 +36,10 @@ def walk_picture(
 
 
 def _row(row: Figure, image: np.ndarray, region: str, model: DeepLabeller) -> None:
-    agents, limits, sure = prepared(model.policy, model.detector, image[None], model.settings)
-    orbits = trace(agents.guide, agents.points, agents.headings, agents.steps_px, limits)
-    traced = agreed(orbits, limits.image, agents.answering, float(agents.sharpness[0]), float(sure[0]))
+    (traced,) = model.traced(image[None])
+    x, y, radius = traced.start
+    start = Starts(torch.tensor([[x, y]]), torch.tensor([radius]))
+    agents, _ = ready(model.policy, image[None], start, model.settings)
     grid = row.add_gridspec(1, 4, width_ratios=[1, 1, 1.05, 1])
     left, middle, right = (row.add_subplot(grid[0, column]) for column in range(3))
     inner = grid[0, 3].subgridspec(PATCHES // 2, 2)

@@ -1,5 +1,7 @@
 """From images to contours: starts are found, all agents of all images walk, and each image gets one answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,29 +19,27 @@ SEGMENT_SEED = 20180305
 
 
 @torch.no_grad()
-def prepared(
-    policy: Policy, detector: Detector, images: np.ndarray, settings: DeepLabellingSettings, given: Starts | None = None
-) -> tuple[Agents, Limits, np.ndarray]:
-    """Agents ready to walk in images ``(n, h, w)``, their limits, and how sure each start is ``(n,)``."""
-    stack = view_stack(images)
-    starts, sure = (given, torch.ones(len(images))) if given is not None else _started(policy, detector, stack)
-    agents = policy.agents(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED))
-    shape = (images.shape[1], images.shape[2])
-    return agents, Limits(shape, settings.max_turns, midpoint=agents.midpoint), sure.numpy()
+def ready(policy: Policy, images: np.ndarray, starts: Starts, settings: DeepLabellingSettings) -> tuple[Agents, Limits]:
+    """Agents ready to walk in images ``(n, h, w)`` from one start each, and their limits."""
+    agents = policy.agents(view_stack(images), starts, torch.Generator().manual_seed(SEGMENT_SEED))
+    return agents, Limits((images.shape[1], images.shape[2]), settings.max_turns, midpoint=agents.midpoint)
 
 
-def _started(policy: Policy, detector: Detector, stack: Tensor) -> tuple[Starts, Tensor]:
-    """Of each image's candidates the one that detector and policy together find likeliest, and how likely ``(n,)``."""
+def ranked(policy: Policy, detector: Detector, stack: Tensor) -> list[tuple[Starts, Tensor]]:
+    """Each image's candidates, the one that detector and policy together find likeliest first, and how likely they are
+    ``(n,)``.
+    """
     candidates = detector.find(stack)
     found = []
     for which in range(candidates.sure.shape[1]):
         starts = candidates.taken(torch.full((len(stack),), which))
         found.append(policy.plausible(stack, starts, torch.Generator().manual_seed(SEGMENT_SEED)))
     score = likelihood(torch.stack([likely for _, likely in found], dim=1), candidates.sure)
-    best, rows = score.argmax(dim=1), torch.arange(len(stack))
-    centres = torch.stack([starts.centres for starts, _ in found], dim=1)[rows, best]
-    radii = torch.stack([starts.radii for starts, _ in found], dim=1)[rows, best]
-    return Starts(centres, radii), score[rows, best]
+    centres = torch.stack([starts.centres for starts, _ in found], dim=1)
+    radii = torch.stack([starts.radii for starts, _ in found], dim=1)
+    rows = torch.arange(len(stack))
+    order = score.argsort(dim=1, descending=True, stable=True)
+    return [(Starts(centres[rows, best], radii[rows, best]), score[rows, best]) for best in order.T]
 
 
 def likelihood(plausible: Tensor, sure: Tensor) -> Tensor:
@@ -51,10 +51,30 @@ def likelihood(plausible: Tensor, sure: Tensor) -> Tensor:
 def walk(
     policy: Policy, detector: Detector, images: np.ndarray, settings: DeepLabellingSettings, given: Starts | None = None
 ) -> list[Traced]:
-    """Find starts, let all agents of all images walk as one batch, and agree on a contour an image."""
+    """Find starts, let all agents of all images walk as one batch, and agree on a contour an image.
+
+    Where no orbit closes the agents start again from the next likeliest place; when all have been tried, the answer is
+    why the likeliest one failed.
+    """
     if not len(images):
         return []
-    agents, limits, sure = prepared(policy, detector, images, settings, given)
+    choices = [(given, torch.ones(len(images)))] if given else ranked(policy, detector, view_stack(images))
+    answers = _walked(policy, images, *choices[0], settings)
+    for starts, sure in choices[1:]:
+        rows = [row for row, answer in enumerate(answers) if answer.contour is None]
+        if not rows:
+            break
+        again = _walked(policy, images[rows], Starts(starts.centres[rows], starts.radii[rows]), sure[rows], settings)
+        for row, answer in zip(rows, again, strict=True):
+            answers[row] = answers[row] if answer.contour is None else answer
+    return answers
+
+
+def _walked(
+    policy: Policy, images: np.ndarray, starts: Starts, sure: Tensor, settings: DeepLabellingSettings
+) -> list[Traced]:
+    """One answer an image, from one start each."""
+    agents, limits = ready(policy, images, starts, settings)
     orbits = trace(agents.guide, agents.points, agents.headings, agents.steps_px, limits)
     count = agents.per_image
     answers = [
@@ -67,4 +87,8 @@ def walk(
         )
         for row in range(len(images))
     ]
-    return [seen(answer, image) for answer, image in zip(answers, images, strict=True)]
+    begun = torch.cat([starts.centres, starts.radii[:, None]], dim=1).tolist()
+    return [
+        seen(replace(answer, start=tuple(start)), image)
+        for answer, start, image in zip(answers, begun, images, strict=True)
+    ]

@@ -11,11 +11,13 @@ from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
 from labelers.deep_labelling.annotated import annotated_set, view_stack
 from labelers.deep_labelling.confidence import calibrated, dice_at, risk_coverage
 from labelers.deep_labelling.consensus import FEATURES, Traced, region_of, seen
+from labelers.deep_labelling.detector import Candidates
 from labelers.deep_labelling.dynamics import velocity
 from labelers.deep_labelling.pairs import drawn_places, form_for, in_image, in_patch, read_patches
 from labelers.deep_labelling.policies import Starts, make_policy
 from labelers.deep_labelling.settings import POLICIES
 from labelers.deep_labelling.training import folds
+from labelers.deep_labelling.walking import walk
 
 TINY = DeepLabellingSettings(steps=45, detector_steps=60, members=2, batch=8)
 MANY, HELD = 10, 12
@@ -136,6 +138,52 @@ def test_given_starts_are_used():
     known = annotated_set(images, masks)
     traced = model("hybrid").traced(images, Starts(known.centres, known.radii))
     assert np.median(overlap(np.stack([one.mask for one in traced]), masks)) > 0.8
+
+
+class Misled:
+    """A detector that is surest of a corner, then of a second place."""
+
+    def __init__(self, known, second):
+        self._known, self._second = known, second
+
+    def find(self, stack):
+        corner = torch.full((len(stack), 2), 1.0)
+        second = self._known.centres if self._second == "truth" else corner
+        radii = torch.stack([torch.full((len(stack),), 1.5), self._known.radii], dim=1)
+        sure = torch.tensor([[1.0, 0.001]]).expand(len(stack), -1)
+        return Candidates(torch.stack([corner, second], dim=1), radii, sure)
+
+
+def walked_from(second, images, masks):
+    known, trained = annotated_set(images, masks), model("published")
+    return trained, walk(trained.policy, Misled(known, second), images, trained.settings)
+
+
+def test_agents_that_close_no_orbit_start_again_from_the_next_likeliest_place():
+    images, masks = shapes(4, 1)
+    trained, answers = walked_from("truth", images, masks)
+    from_corner = trained.traced(images, Starts(torch.full((4, 2), 1.0), torch.full((4,), 1.5)))
+    failed = [row for row, one in enumerate(from_corner) if one.contour is None]
+    assert failed
+    assert np.median([overlap(answers[row].mask[None], masks[row][None])[0] for row in failed]) > 0.8
+    assert all(answers[row].features[FEATURES.index("found")] < 0.1 for row in failed)
+
+
+def test_where_no_place_has_an_orbit_the_answer_is_why_the_likeliest_failed():
+    images, masks = shapes(4, 1)
+    _, answers = walked_from("corner", images, masks)
+    failed = [answer for answer in answers if answer.contour is None]
+    assert failed
+    assert all(answer.reason and answer.start == (1.0, 1.0, 1.5) for answer in failed)
+
+
+def test_an_answer_tells_where_its_agents_began():
+    images, masks = shapes(4, 1)
+    trained, answers = walked_from("truth", images, masks)
+    for image, answer in zip(images, answers, strict=True):
+        x, y, radius = answer.start
+        (again,) = trained.traced(image[None], Starts(torch.tensor([[x, y]]), torch.tensor([radius])))
+        assert (again.mask == answer.mask).all()
 
 
 def test_what_training_left_out_and_held_back_is_reported():
