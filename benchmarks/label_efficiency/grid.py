@@ -92,10 +92,13 @@ def _assembled(
 
 
 def _hardest(found: Findings, comparison: Comparison) -> Saving | None:
-    """The saving against the other that leaves least, a bound counting as the number that it states."""
+    """The saving against the other that leaves least, a bound counting as the number that it states; of the others that
+    have been measured under most seeds, so that the luck of one seed does not stand for all.
+    """
     savings = [found.saved(comparison.method, other, comparison.target) for other in comparison.others]
     known = [saving for saving in savings if saving is not None]
-    return min(known, key=_rank) if known else None
+    most = max((saving.seeds for saving in known), default=0)
+    return min((saving for saving in known if saving.seeds == most), key=_rank, default=None)
 
 
 def _rank(saving: Saving) -> float:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+SPOTS = 4
+
 
 def normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Standard normal numbers."""
@@ -53,6 +55,36 @@ def warped(points: Tensor, centres: Tensor, radius_px: Tensor, generator: torch.
     size = 0.05 * (radius_px[:, None] * normal((count, 2), generator))[:, None, None, :]
     wave = size * torch.sin(torch.einsum("mij,mabj->mabi", waves, moved) + phase)
     return centres[:, None, None] + moved + wave
+
+
+def apart(points: Tensor, centres: Tensor, outside_px: Tensor, share: Tensor) -> Tensor:
+    """Points ``(m, a, b, 2)`` that see what surrounds a region ``share`` ``(m,)`` times as far from it as it is.
+
+    ``centres`` ``(m, 2)`` px: those of the regions; ``outside_px`` ``(m, a, b)``: how far points are from the region, 0
+    within.
+    """
+    away = points - centres[:, None, None]
+    along = away / away.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    return points + along * (outside_px * (share[:, None, None] - 1))[..., None]
+
+
+def spots(points: Tensor, centres: Tensor, radius_px: Tensor, generator: torch.Generator) -> Tensor:
+    """How much of each point ``(m, a, b, 2)`` up to four soft spots cover, ``(m, a, b)``, in half of all views.
+
+    They lie towards the rims of circles of ``radius_px`` ``(m,)`` px and are up to half as wide.
+    """
+    count = len(points)
+    covered = torch.zeros(points.shape[:-1])
+    for _ in range(SPOTS):
+        angle = uniform((count,), 0, 2 * math.pi, generator)
+        way = torch.stack([torch.cos(angle), torch.sin(angle)], dim=-1)
+        middle = centres + way * (radius_px * uniform((count,), 0.45, 0.95, generator))[:, None]
+        size = radius_px * uniform((count,), 0.08, 0.25, generator)
+        gap = (points - middle[:, None, None]).norm(dim=-1) / size[:, None, None]
+        there = (torch.rand(count, generator=generator) < 0.7).float()
+        covered = torch.maximum(covered, there[:, None, None] * torch.exp(-0.5 * gap**4))
+    some = (torch.rand(count, generator=generator) < 0.5).float() * uniform((count,), 0.5, 1.0, generator)
+    return covered * some[:, None, None]
 
 
 def same_for_all(images: int, drawn: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from labelers.deep_labelling.learnt import (
 )
 from labelers.deep_labelling.spec import DeepLabellingParams
 
-VERSION = "4"
+VERSION = "5"
 BATCH = 32
 TIMEOUT_S = 4 * 3600.0
 

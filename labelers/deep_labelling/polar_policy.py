@@ -166,26 +166,48 @@ def polar_pairs(annotated: AnnotatedSet, count: int, generator: torch.Generator)
     """Views ``(count, a, r)`` and the chances of being inside ``(count, a / 2, r / 2)``, freshly drawn.
 
     A third of the views are as off as a first guess is, some are elsewhere, the others as off as a refined guess; all
-    are turned, mirrored, warped and recoloured at random.
+    are turned, mirrored, warped and recoloured at random. What a few cases cannot show is made up: regions with thicker
+    or thinner walls about them, and with spots in the grey of the wall within, as papillary muscles are.
     """
     rows = torch.randint(len(annotated), (count,), generator=generator)
-    radii = annotated.radii[rows]
+    radii, middles = annotated.radii[rows], annotated.centres[rows]
+    views = _training_views(middles, radii, generator)
+    points = changes.warped(views.points(ANGLES, RADII), views.centres, radii, generator)
+    coarse = (points[:, ::2, ::2] + points[:, 1::2, ::2] + points[:, ::2, 1::2] + points[:, 1::2, 1::2]) / 4
+    distance = bilinear(annotated.distances, rows, coarse)
+    share = torch.exp(0.4 * changes.normal((count,), generator)).clamp(0.4, 2.5)
+    points = changes.apart(points, middles, _finer(distance.clamp_min(0)), share)
+    distance = torch.where(distance > 0, distance * share[:, None, None], distance)
+    level = torch.randint(len(annotated.blurred) // len(annotated), (count,), generator=generator)
+    seen = bilinear(annotated.blurred, rows + level * len(annotated), points)
+    covered = torch.where(distance < 0, changes.spots(coarse, middles, radii, generator), torch.zeros(()))
+    seen = torch.lerp(seen, _wall_grey(seen, distance, radii), _finer(covered))
+    soft = SOFT_SHARE * (views.reach_px / REACH)[:, None, None]
+    return standardised(changes.recoloured(seen, generator)), torch.sigmoid(-distance / soft)
+
+
+def _training_views(middles: Tensor, radii: Tensor, generator: torch.Generator) -> PolarViews:
+    count = len(radii)
     rough = torch.rand(count, generator=generator) < 0.35
     elsewhere = torch.rand(count, generator=generator) < ELSEWHERE
     aside = torch.where(rough, 0.5 * radii + 2.5, 0.12 * radii + 0.5)
     aside = torch.where(elsewhere, 2.5 * radii, aside)[:, None]
-    centres = annotated.centres[rows] + aside * changes.normal((count, 2), generator)
+    centres = middles + aside * changes.normal((count, 2), generator)
     stretch = torch.where(rough, 0.4, 0.12) * changes.normal((count,), generator)
     reach = (REACH * radii * torch.exp(stretch).clamp(0.35, 3.0)).clamp_min(MIN_REACH_PX)
     angle = changes.uniform((count,), 0, 2 * torch.pi, generator)
-    views = PolarViews(centres, reach, angle, changes.either(count, generator))
-    points = changes.warped(views.points(ANGLES, RADII), centres, radii, generator)
-    level = torch.randint(len(annotated.blurred) // len(annotated), (count,), generator=generator)
-    seen = bilinear(annotated.blurred, rows + level * len(annotated), points)
-    coarse = (points[:, ::2, ::2] + points[:, 1::2, ::2] + points[:, ::2, 1::2] + points[:, 1::2, 1::2]) / 4
-    distance = bilinear(annotated.distances, rows, coarse)
-    soft = SOFT_SHARE * (reach / REACH)[:, None, None]
-    return standardised(changes.recoloured(seen, generator)), torch.sigmoid(-distance / soft)
+    return PolarViews(centres, reach, angle, changes.either(count, generator))
+
+
+def _wall_grey(seen: Tensor, distance: Tensor, radii: Tensor) -> Tensor:
+    """The mean grey ``(m, 1, 1)`` of what surrounds regions, as far as three tenths of their radius."""
+    wall = _finer(((distance > 0) & (distance < 0.3 * radii[:, None, None])).float())
+    return ((seen * wall).sum((1, 2)) / wall.sum((1, 2)).clamp_min(1.0))[:, None, None]
+
+
+def _finer(coarse: Tensor) -> Tensor:
+    """Values ``(m, a / 2, r / 2)`` between the cells of a view, ``(m, a, r)``."""
+    return functional.interpolate(coarse[:, None], scale_factor=2, mode="bilinear")[:, 0]
 
 
 def level_loss(logits: Tensor, lesson: Tensor) -> Tensor:

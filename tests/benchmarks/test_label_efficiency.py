@@ -71,6 +71,13 @@ def test_the_best_other_is_the_one_against_which_least_is_saved():
     assert "0.9900" in result.notes[0]
 
 
+def test_an_other_that_is_known_under_fewer_seeds_is_not_the_one_that_counts():
+    compared = Comparison("factor", ("mine", "good"), [("mine", "bad"), ("mine", "fair")], 0.97, "")
+    benchmark = benchmark_of(toy(), Metric("accuracy"), (0.97,), [], [compared], {"all": ["mine/good"]})
+    cells = {"mine-0": cell(0, good=20, bad=80, fair=30), "mine-1": cell(1, good=20, bad=80)}
+    assert benchmark.assemble(cells).figures == {"factor": pytest.approx(4)}
+
+
 def test_curves_are_drawn(tmp_path):
     benchmark = benchmark_of(
         toy(), Metric("accuracy"), (0.9,), [], [], {"all": ["mine/good", "mine/bad"], "none": ["x/y"]}

@@ -7,7 +7,7 @@ import torch
 
 from dataeff_al.errors import DataError
 from dataeff_al.samples.pools.shapes import drawn_shapes
-from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
+from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings, changes
 from labelers.deep_labelling.annotated import annotated_set, view_stack
 from labelers.deep_labelling.confidence import calibrated, dice_at, risk_coverage
 from labelers.deep_labelling.consensus import FEATURES, Traced, region_of, seen
@@ -229,6 +229,27 @@ def test_pairs_carry_the_displacement_of_the_true_field_in_the_patchs_frame():
     patches = read_patches(known, places, form_for(10.0), torch.Generator().manual_seed(0))
     assert patches.shape == (500, 32, 32)
     assert bool(torch.isfinite(patches).all())
+
+
+def test_surroundings_are_set_apart_and_the_boundary_stays_where_it_is():
+    centres, radius, direction = torch.tensor([[20.0, 30.0]] * 2), 10.0, torch.tensor([0.6, 0.8])
+    reach = radius * torch.linspace(0.2, 3.0, 29)
+    points = centres[:, None, None] + reach[:, None] * direction
+    outside = (reach - radius).clamp_min(0).expand(2, 1, -1)
+    moved = changes.apart(points, centres, outside, torch.tensor([0.5, 2.0])) - centres[:, None, None]
+    for row, share in enumerate((0.5, 2.0)):
+        expected = torch.where(reach > radius, radius + share * (reach - radius), reach)
+        assert torch.allclose(moved[row, 0] @ direction, expected, atol=1e-4)
+
+
+def test_spots_lie_about_the_rim_and_in_half_of_all_views():
+    x, y = torch.meshgrid(torch.arange(60.0), torch.arange(60.0), indexing="xy")
+    points, middle = torch.stack([x, y], dim=-1).expand(400, -1, -1, -1), torch.tensor([[30.0, 30.0]] * 400)
+    covered = changes.spots(points, middle, torch.full((400,), 20.0), torch.Generator().manual_seed(0))
+    assert 0 <= covered.min() <= covered.max() <= 1
+    assert 0.4 < (covered.flatten(1).max(dim=1).values > 0.3).float().mean() < 0.6
+    assert covered[:, 30, 30].max() < 0.1
+    assert covered[:, 30, 46].max() > 0.5
 
 
 def test_a_mirrored_agent_sees_and_moves_mirrored():
