@@ -9,7 +9,15 @@ import numpy as np
 
 from benchmarks.deep_labelling_data import Slices, slices, training
 from benchmarks.deep_labelling_scores import contour_gap_px, overlap, recall
-from benchmarks.deep_labelling_unet import Frame, answered, crop_frame, fitted, whole_frame
+from benchmarks.deep_labelling_unet import (
+    CROP_SHIFT_PX,
+    WHOLE_SHIFT_PX,
+    Lessons,
+    answered,
+    crop_frame,
+    fitted,
+    whole_frame,
+)
 from benchmarks.harness import Json
 from dataeff_al.randomness import rng_for, seed_for
 from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
@@ -73,14 +81,14 @@ def _shortened(settings: DeepLabellingSettings) -> DeepLabellingSettings:
     return DeepLabellingSettings(policy=settings.policy, **QUICK)
 
 
-def _peer(crop: bool) -> Callable[..., Answer]:
+def _peer(crop: bool, made_up: bool = False) -> Callable[..., Answer]:
     def run(known: Slices, test: Slices, k: int, seed: int, quick: bool) -> Answer:
         ours, spent = _trained("ours", k, seed, quick)
-        frame: Frame = crop_frame() if crop else whole_frame(test.images.shape[1:])
+        frame = crop_frame() if crop else whole_frame(test.images.shape[1:])
+        lessons = Lessons(frame, CROP_SHIFT_PX if crop else WHOLE_SHIFT_PX, crop, made_up)
         usable = annotated_set(known.images, known.masks)
         began = time.process_time()
-        shift = 6.0 if crop else 25.0
-        network = fitted(usable, frame, shift, crop, spent, seed_for(seed, "peer", k) % 2**31)
+        network = fitted(usable, lessons, spent, seed_for(seed, "peer", k) % 2**31)
         trained = time.process_time() - began
         masks = answered(network, frame, test.images, ours.detector if crop else None)
         found = np.any(masks, axis=(1, 2)).reshape(-1)
@@ -95,5 +103,6 @@ ARMS: Mapping[str, Callable[..., Any]] = {
     "radial": _ours("radial"),
     "published": _ours("published"),
     "unet": _peer(True),
+    "unet_made_up": _peer(True, made_up=True),
     "unet_whole": _peer(False),
 }

@@ -1,4 +1,4 @@
-"""The peers: MONAI's U-Net on whole images, and on the crop that our detector finds."""
+"""The peers: MONAI's U-Net on whole images, and on the crop that our detector finds; there also taught as ours is."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from labelers.deep_labelling.walking import likelihood
 
 WIDTHS = (16, 32, 64, 128)
 CROP_SIDE, WHOLE_SIDE = 96, 128
-SHIFT_PX = 6.0
+CROP_SHIFT_PX, WHOLE_SHIFT_PX = 6.0, 25.0
 
 
 def made_network() -> nn.Module:
@@ -45,7 +45,19 @@ class Frame:
         return centres[:, None, None] + offset
 
 
-def fitted(known: AnnotatedSet, frame: Frame, shift_px: float, centred: bool, seconds: float, seed: int) -> nn.Module:
+@dataclass(frozen=True)
+class Lessons:
+    """How crops are drawn: about the regions or the images' middles (``centred``), ``shift_px`` off; ``made_up``: with
+    walls and spots as our own policy makes them up.
+    """
+
+    frame: Frame
+    shift_px: float
+    centred: bool
+    made_up: bool = False
+
+
+def fitted(known: AnnotatedSet, lessons: Lessons, seconds: float, seed: int) -> nn.Module:
     """Train with AdamW and a one-cycle schedule over ``seconds`` of this process's CPU time; BCE and soft Dice."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -57,7 +69,7 @@ def fitted(known: AnnotatedSet, frame: Frame, shift_px: float, centred: bool, se
         rate = 4e-3 * (share / 0.2 if share < 0.2 else 0.5 * (1 + np.cos(np.pi * (share - 0.2) / 0.8)))
         for group in optimiser.param_groups:
             group["lr"] = max(rate, 1e-6)
-        views, lesson = pairs(known, frame, shift_px, centred, 16, generator)
+        views, lesson = pairs(known, lessons, 16, generator)
         logits = network(views[:, None])[:, 0]
         inside = torch.sigmoid(logits)
         overlap = (2 * (inside * lesson).sum((1, 2)) + 1) / ((inside + lesson).sum((1, 2)) + 1)
@@ -68,26 +80,31 @@ def fitted(known: AnnotatedSet, frame: Frame, shift_px: float, centred: bool, se
     return network.eval()
 
 
-def pairs(
-    known: AnnotatedSet, frame: Frame, shift_px: float, centred: bool, count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def pairs(known: AnnotatedSet, lessons: Lessons, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Crops and masks ``(count, side, side)`` with the augmentation that our detector has."""
     rows = torch.randint(len(known), (count,), generator=generator)
     height, width = known.images.shape[1:]
     middle = torch.tensor([(width - 1) / 2, (height - 1) / 2]).expand(count, 2)
-    about = known.centres[rows] if centred else middle
-    centres = about + shift_px * changes.normal((count, 2), generator)
+    about = known.centres[rows] if lessons.centred else middle
+    centres = about + lessons.shift_px * changes.normal((count, 2), generator)
     usual = torch.rand(count, generator=generator) < 0.5
     turn = changes.uniform((count,), 0, 2 * torch.pi, generator)
     angle = torch.where(usual, 0.3 * changes.normal((count,), generator), turn)
     flip = torch.where(usual, torch.ones(()), changes.either(count, generator))
     scale = torch.exp(0.2 * changes.normal((count,), generator))
-    points = frame.points(centres, angle, scale, flip)
+    points = lessons.frame.points(centres, angle, scale, flip)
     points = changes.warped(points, centres, known.radii[rows], generator)
+    distance, radii = bilinear(known.distances, rows, points), known.radii[rows]
+    if lessons.made_up:
+        share = changes.walls(count, generator)
+        points = changes.apart(points, known.centres[rows], distance.clamp_min(0), share)
+        distance = torch.where(distance > 0, distance * share[:, None, None], distance)
     level = torch.randint(3, (count,), generator=generator)
     seen = bilinear(known.blurred, rows + level * len(known), points)
-    lesson = (bilinear(known.distances, rows, points) < 0).float()
-    return standardised(changes.recoloured(seen, generator)), lesson
+    if lessons.made_up:
+        spots = changes.spots(points, known.centres[rows], radii, generator) * (distance < 0)
+        seen = torch.lerp(seen, changes.wall_grey(seen, distance, radii), spots)
+    return standardised(changes.recoloured(seen, generator)), (distance < 0).float()
 
 
 @torch.no_grad()

@@ -57,6 +57,11 @@ def warped(points: Tensor, centres: Tensor, radius_px: Tensor, generator: torch.
     return centres[:, None, None] + moved + wave
 
 
+def walls(count: int, generator: torch.Generator) -> Tensor:
+    """Factors ``(count,)`` of the thickness of walls: up to 2.5 either way, 1.3 or more in half of all views."""
+    return torch.exp(0.4 * normal((count,), generator)).clamp(0.4, 2.5)
+
+
 def apart(points: Tensor, centres: Tensor, outside_px: Tensor, share: Tensor) -> Tensor:
     """Points ``(m, a, b, 2)`` that see what surrounds a region ``share`` ``(m,)`` times as far from it as it is.
 
@@ -85,6 +90,14 @@ def spots(points: Tensor, centres: Tensor, radius_px: Tensor, generator: torch.G
         covered = torch.maximum(covered, there[:, None, None] * torch.exp(-0.5 * gap**4))
     some = (torch.rand(count, generator=generator) < 0.5).float() * uniform((count,), 0.5, 1.0, generator)
     return covered * some[:, None, None]
+
+
+def wall_grey(seen: Tensor, distance_px: Tensor, radius_px: Tensor) -> Tensor:
+    """The mean grey ``(m, 1, 1)`` of what surrounds regions as far as three tenths of their radius, in views
+    ``(m, a, b)`` whose points lie ``distance_px`` from the boundary (+ outside).
+    """
+    wall = ((distance_px > 0) & (distance_px < 0.3 * radius_px[:, None, None])).float()
+    return ((seen * wall).sum((1, 2)) / wall.sum((1, 2)).clamp_min(1.0))[:, None, None]
 
 
 def same_for_all(images: int, drawn: Tensor) -> Tensor:

@@ -175,13 +175,13 @@ def polar_pairs(annotated: AnnotatedSet, count: int, generator: torch.Generator)
     points = changes.warped(views.points(ANGLES, RADII), views.centres, radii, generator)
     coarse = (points[:, ::2, ::2] + points[:, 1::2, ::2] + points[:, ::2, 1::2] + points[:, 1::2, 1::2]) / 4
     distance = bilinear(annotated.distances, rows, coarse)
-    share = torch.exp(0.4 * changes.normal((count,), generator)).clamp(0.4, 2.5)
+    share = changes.walls(count, generator)
     points = changes.apart(points, middles, _finer(distance.clamp_min(0)), share)
     distance = torch.where(distance > 0, distance * share[:, None, None], distance)
     level = torch.randint(len(annotated.blurred) // len(annotated), (count,), generator=generator)
     seen = bilinear(annotated.blurred, rows + level * len(annotated), points)
     covered = torch.where(distance < 0, changes.spots(coarse, middles, radii, generator), torch.zeros(()))
-    seen = torch.lerp(seen, _wall_grey(seen, distance, radii), _finer(covered))
+    seen = torch.lerp(seen, changes.wall_grey(seen, _finer(distance), radii), _finer(covered))
     soft = SOFT_SHARE * (views.reach_px / REACH)[:, None, None]
     return standardised(changes.recoloured(seen, generator)), torch.sigmoid(-distance / soft)
 
@@ -197,12 +197,6 @@ def _training_views(middles: Tensor, radii: Tensor, generator: torch.Generator) 
     reach = (REACH * radii * torch.exp(stretch).clamp(0.35, 3.0)).clamp_min(MIN_REACH_PX)
     angle = changes.uniform((count,), 0, 2 * torch.pi, generator)
     return PolarViews(centres, reach, angle, changes.either(count, generator))
-
-
-def _wall_grey(seen: Tensor, distance: Tensor, radii: Tensor) -> Tensor:
-    """The mean grey ``(m, 1, 1)`` of what surrounds regions, as far as three tenths of their radius."""
-    wall = _finer(((distance > 0) & (distance < 0.3 * radii[:, None, None])).float())
-    return ((seen * wall).sum((1, 2)) / wall.sum((1, 2)).clamp_min(1.0))[:, None, None]
 
 
 def _finer(coarse: Tensor) -> Tensor:
