@@ -58,7 +58,7 @@ def walk(
     """
     if not len(images):
         return []
-    choices = [(given, torch.ones(len(images)))] if given else ranked(policy, detector, view_stack(images))
+    choices = [(given, torch.ones(len(images)))] if given is not None else ranked(policy, detector, view_stack(images))
     answers = _walked(policy, images, *choices[0], settings)
     for starts, sure in choices[1:]:
         rows = [row for row, answer in enumerate(answers) if answer.contour is None]
