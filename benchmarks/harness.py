@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from dataeff_al.campaign.outcome import write_json
+from dataeff_al.campaign.outcome import write_file, write_json
 from dataeff_al.campaign.summary import versions
 
 Json = dict[str, Any]
@@ -107,8 +107,8 @@ def _place(benchmark: Benchmark, name: str, home: Path, *, quick: bool) -> Path:
 def _measured(cell: Cell, path: Path, fresh: bool) -> None:
     if fresh or not path.exists():
         print(f"measuring {cell.key}", file=sys.stderr, flush=True)
-        commit = _commit()
-        write_json(path, {"commit": commit, "found": cell.measure()})
+        kept = {"commit": _commit(), "found": cell.measure()}
+        write_file(path, (json.dumps(kept, allow_nan=False) + "\n").encode())
 
 
 def _report(name: str, seeds: int, result: Result) -> Json:
