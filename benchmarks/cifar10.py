@@ -6,7 +6,17 @@ augmented target reaches on 2,000 random labels, seed by seed.
 """
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
-from benchmarks.label_efficiency.recipes import BOOSTED, DIVERSE, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
+from benchmarks.label_efficiency.recipes import (
+    BOOSTED,
+    DIVERSE,
+    KEPT_ENCODER,
+    PLAIN,
+    PUBLISHED_WALK,
+    rounds,
+    sampling,
+    typical_start,
+    warm_targets,
+)
 from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 48, "hidden": 256, "first_stride": 2}
@@ -57,16 +67,7 @@ TARGETS = Group(
     },
     [Arm("augmented"), Arm("plain", {"trainer": PLAIN})],
 )
-WARM_TARGETS = Group(
-    "warm-targets",
-    {
-        "initial": RANDOM_START,
-        "trainer": {**AUGMENTED, "warm_start": True},
-        "sampler": {"kind": "random"},
-        "budget": rounds(2000, 50, 1.0),
-    },
-    [Arm("augmented")],
-)
+WARM_TARGETS = warm_targets(RANDOM_START, AUGMENTED, rounds(2000, 50, 1.0))
 OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random")])
 OWN_START = Group(
     "own-start",
@@ -122,6 +123,7 @@ STUDY = Study(
         "stop": {"metric": "accuracy"},
     },
     [TARGETS, WARM_TARGETS, OURS_GROUP, OWN_START, PUBLISHED, SAMPLERS, ABLATIONS],
+    plugins=[KEPT_ENCODER],
     quick={
         "pool": {"kind": "cifar10", "size": 600},
         "evaluation": {"validation": 0, "test": 200},

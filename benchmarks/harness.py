@@ -84,16 +84,17 @@ def run(
         if fnmatch(cell.key, only):
             _measured(cell, kept / f"{cell.key}.json", fresh)
     paths = {cell.key: kept / f"{cell.key}.json" for cell in cells}
-    found = {key: json.loads(path.read_text(encoding="utf-8"))["found"] for key, path in paths.items() if path.exists()}
-    if missing := [key for key in paths if key not in found]:
+    files = {key: json.loads(path.read_text(encoding="utf-8")) for key, path in paths.items() if path.exists()}
+    if missing := [key for key in paths if key not in files]:
         if not benchmark.piecewise:
             raise ValueError(f"all cells of {name} must be measured, but got none for {', '.join(missing)}.")
         print(f"not measured yet: {', '.join(missing)}", file=sys.stderr)
-    result = benchmark.assemble(found)
+    result = benchmark.assemble({key: file["found"] for key, file in files.items()})
     if not quick:
         results = home / "results"
         results.mkdir(exist_ok=True)
-        write_json(results / f"{name}.json", _report(name, count, result))
+        commits = dict.fromkeys(file["commit"] for file in files.values())
+        write_json(results / f"{name}.json", _report(name, count, list(commits), result))
     return _text(result), not result.broken
 
 
@@ -111,11 +112,11 @@ def _measured(cell: Cell, path: Path, fresh: bool) -> None:
         write_file(path, (json.dumps(kept, allow_nan=False) + "\n").encode())
 
 
-def _report(name: str, seeds: int, result: Result) -> Json:
+def _report(name: str, seeds: int, commits: Sequence[str], result: Result) -> Json:
     return {
         "name": name,
         "command": f"python -m benchmarks {name} --seeds {seeds}",
-        "commit": _commit(),
+        "commits": list(commits),
         "seeds": seeds,
         "versions": versions(),
         "machine": machine(),

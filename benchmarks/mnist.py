@@ -4,7 +4,17 @@ The pool are the first 20,000 training digits, the test is the whole test set, w
 """
 
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
-from benchmarks.label_efficiency.recipes import BOOSTED, DIVERSE, PLAIN, PUBLISHED_WALK, rounds, sampling, typical_start
+from benchmarks.label_efficiency.recipes import (
+    BOOSTED,
+    DIVERSE,
+    KEPT_ENCODER,
+    PLAIN,
+    PUBLISHED_WALK,
+    rounds,
+    sampling,
+    typical_start,
+    warm_targets,
+)
 from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 
 CNN = {"kind": "small_cnn", "task": "classification", "width": 32, "first_stride": 2}
@@ -41,16 +51,7 @@ TARGETS = Group(
     },
     [Arm("plain"), Arm("augmented", {"trainer": AUGMENTED})],
 )
-WARM_TARGETS = Group(
-    "warm-targets",
-    {
-        "initial": RANDOM_START,
-        "trainer": {**AUGMENTED, "warm_start": True},
-        "sampler": {"kind": "random"},
-        "budget": rounds(640, 20, 1.0),
-    },
-    [Arm("augmented")],
-)
+WARM_TARGETS = warm_targets(RANDOM_START, AUGMENTED, rounds(640, 20, 1.0))
 OURS_GROUP = Group("ours", PIPELINE, [Arm("ours"), sampling("random")])
 FRESH_WEIGHTS = Group("fresh-weights", FROM_FRESH, [Arm("margin-diverse"), sampling("margin"), sampling("random")])
 BALLS = Group(
@@ -161,6 +162,7 @@ STUDY = Study(
         SAMPLERS,
         WALKS,
     ],
+    plugins=[KEPT_ENCODER],
     quick={
         "pool": {"kind": "mnist", "size": 600},
         "evaluation": {"validation": 0, "test": 200},

@@ -11,8 +11,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Made by `python -m benchmarks.pages` from `benchmarks/results/*.json`. Each section names its command, the commit it
-measured and the machine's load at the end; run the command to measure again.
+Made by `python -m benchmarks.pages` from `benchmarks/results/*.json`. Each section names its command, the commits that
+its cells measured, and the machine's load when they were put together; run the command to measure again.
 """
 
 
@@ -31,11 +31,12 @@ def _picture(result: Json) -> Path:
 
 def _section(result: Json) -> str:
     machine = result["machine"]
+    commits = ", ".join(f"`{commit[:12]}`" for commit in result["commits"])
     lines = [
         f"## {result['name']}",
         "",
-        f"`{result['command']}` · commit `{result['commit'][:12]}` · seeds: {result['seeds']} · processors: "
-        f"{machine['cpus']} · load: {machine['load'][0]}",
+        f"`{result['command']}` · measured at {commits} · seeds: {result['seeds']} · processors: {machine['cpus']} · "
+        f"load: {machine['load'][0]}",
         "",
         _table(["figure", "value"], list(result["figures"].items())),
     ]

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.label_efficiency.study import Arm
+from benchmarks.label_efficiency.study import Arm, Group
 
 PLAIN = {"kind": "standard", "steps": 1000, "batch_size": 64, "learning_rate": 0.003}
 BOOSTED = {**PLAIN, "reweight": "error", "ensemble": "rounds", "ensemble_size": 3}
+KEPT_ENCODER = "label_efficiency/kept_encoder.py"
 DIVERSE = {"kind": "margin", "diversity": 10}
 PUBLISHED_WALK = {
     "kind": "snn",
@@ -31,3 +32,9 @@ def sampling(name: str, **params: Any) -> Arm:
 def typical_start(n: int, **params: Any) -> Mapping[str, Any]:
     """First labels for the samples that stand for most others."""
     return {"sampler": {"kind": "typical", **params}, "n": n}
+
+
+def warm_targets(start: Mapping[str, Any], augmented: Mapping[str, Any], budget: Mapping[str, Any]) -> Group:
+    """The augmented target on random labels, going on with the model of the round before."""
+    parts = {"initial": start, "trainer": {**augmented, "warm_start": True}, "sampler": {"kind": "random"}}
+    return Group("warm-targets", {**parts, "budget": budget}, [Arm("augmented")])

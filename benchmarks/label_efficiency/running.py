@@ -24,7 +24,7 @@ def measured(study: Study, group: Group, seed: int, *, quick: bool) -> Json:
     place.mkdir(parents=True, exist_ok=True)
     (place / CAMPAIGN).write_text(yaml.safe_dump(study.campaign(group, seed, quick=quick)), encoding="utf-8")
     out = place / "run"
-    plugins = [part for name in group.plugins for part in ("--plugin", str(HERE / name))]
+    plugins = [part for name in (*study.plugins, *group.plugins) for part in ("--plugin", str(HERE / name))]
     command = [str(TOOL), "run", str(place / CAMPAIGN), "--inline", "--no-report", "--out", str(out), *plugins]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in ENDED_WELL:

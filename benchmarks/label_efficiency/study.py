@@ -36,7 +36,7 @@ class Group:
         name: a name fit for a file.
         base: sections of the campaign file beside the study's.
         arms: the methods; the first is the campaign itself, and has no parts of its own.
-        plugins: plugin files that its samplers come from, relative to the benchmarks' folder.
+        plugins: plugin files that its parts come from, relative to the benchmarks' folder.
     """
 
     name: str
@@ -51,12 +51,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Study:
-    """Groups on one data set, and the sections of a campaign file that all of them have."""
+    """Groups on one data set, and the sections of a campaign file that all of them have.
+
+    ``quick``: the sections of a hurried campaign. ``plugins``: as in a group, for all of them.
+    """
 
     name: str
     shared: Mapping[str, Any]
     groups: Sequence[Group]
     quick: Mapping[str, Any]
+    plugins: Sequence[str] = ()
 
     def campaign(self, group: Group, seed: int, *, quick: bool) -> dict[str, Any]:
         """The campaign file of a group under a seed."""
