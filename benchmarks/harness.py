@@ -93,8 +93,8 @@ def run(
     if not quick:
         results = home / "results"
         results.mkdir(exist_ok=True)
-        commits = dict.fromkeys(file["commit"] for file in files.values())
-        write_json(results / f"{name}.json", _report(name, count, list(commits), result))
+        measured = dict.fromkeys(file["commit"] for file in files.values())
+        write_json(results / f"{name}.json", _report(name, count, list(measured), result))
     return _text(result), not result.broken
 
 
@@ -112,11 +112,12 @@ def _measured(cell: Cell, path: Path, fresh: bool) -> None:
         write_file(path, (json.dumps(kept, allow_nan=False) + "\n").encode())
 
 
-def _report(name: str, seeds: int, commits: Sequence[str], result: Result) -> Json:
+def _report(name: str, seeds: int, measured: Sequence[str], result: Result) -> Json:
     return {
         "name": name,
         "command": f"python -m benchmarks {name} --seeds {seeds}",
-        "commits": list(commits),
+        "commit": _commit(),
+        "measured": list(measured),
         "seeds": seeds,
         "versions": versions(),
         "machine": machine(),

@@ -31,7 +31,7 @@ def _picture(result: Json) -> Path:
 
 def _section(result: Json) -> str:
     machine = result["machine"]
-    commits = ", ".join(f"`{commit[:12]}`" for commit in result["commits"])
+    commits = ", ".join(f"`{commit[:12]}`" for commit in result["measured"])
     lines = [
         f"## {result['name']}",
         "",

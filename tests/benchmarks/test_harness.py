@@ -54,7 +54,7 @@ def test_the_cells_of_a_long_grid_are_kept_with_its_results_and_say_which_code_t
     kept = json.loads((tmp_path / "results" / "cells" / "toy" / "cell-0.json").read_text())
     assert kept["found"] == {"value": 1}
     assert len(kept["commit"]) == 40
-    assert json.loads((tmp_path / "results" / "toy.json").read_text())["commits"] == [kept["commit"]]
+    assert json.loads((tmp_path / "results" / "toy.json").read_text())["measured"] == [kept["commit"]]
     measured = []
     run(counting(measured, piecewise=True), "toy", tmp_path, seeds=2, quick=False, fresh=False)
     assert measured == [(1, False)]
