@@ -22,7 +22,7 @@ def measured(study: Study, group: Group, seed: int, *, quick: bool) -> Json:
     """
     place = HERE / "cells" / "running" / f"{study.name}{'-quick' if quick else ''}-{group.name}-{seed}"
     place.mkdir(parents=True, exist_ok=True)
-    (place / CAMPAIGN).write_text(yaml.safe_dump(study.campaign(group, seed, quick=quick)), encoding="utf-8")
+    (place / CAMPAIGN).write_text(as_yaml(study.campaign(group, seed, quick=quick)), encoding="utf-8")
     out = place / "run"
     plugins = [part for name in (*study.plugins, *group.plugins) for part in ("--plugin", str(HERE / name))]
     command = [str(TOOL), "run", str(place / CAMPAIGN), "--inline", "--no-report", "--out", str(out), *plugins]
@@ -33,6 +33,11 @@ def measured(study: Study, group: Group, seed: int, *, quick: bool) -> Json:
     # What was measured for an hour is not lost to somebody who looks into the folder as it goes.
     shutil.rmtree(place, ignore_errors=True)
     return _found(summary)
+
+
+def as_yaml(campaign: Json) -> str:
+    """A campaign file; what several methods share is written out for each, since campaign files have no anchors."""
+    return yaml.safe_dump(json.loads(json.dumps(campaign)))
 
 
 def _found(summary: Json) -> Json:

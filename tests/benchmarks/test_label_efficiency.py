@@ -7,6 +7,7 @@ from benchmarks import cifar10, mnist, vessel
 from benchmarks.label_efficiency.drawing import draw
 from benchmarks.label_efficiency.figures import findings, median_needed, needed_table
 from benchmarks.label_efficiency.grid import Comparison, Question, benchmark_of
+from benchmarks.label_efficiency.running import as_yaml
 from benchmarks.label_efficiency.study import Arm, Group, Metric, Study
 from dataeff_al import registry
 from dataeff_al.campaign.spec import CampaignSpec
@@ -32,7 +33,7 @@ def test_every_group_is_a_campaign_of_methods_with_names_of_their_own(study, gro
         pytest.importorskip("skactiveml")
         for name in group.plugins:
             registry.load_file(Path(cifar10.__file__).parent / name)
-    spec = CampaignSpec.from_canonical(STUDIES[study].STUDY.campaign(group, 3, quick=False))
+    spec = CampaignSpec.parse(as_yaml(STUDIES[study].STUDY.campaign(group, 3, quick=False)), base_dir=Path())
     assert spec.seed == 3
     assert spec.stop.target is None
     assert (spec.name, *spec.twin_names) == tuple(arm.name for arm in group.arms)
