@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks import cifar10, mnist, vessel
 from benchmarks.label_efficiency.drawing import draw
@@ -33,7 +34,9 @@ def test_every_group_is_a_campaign_of_methods_with_names_of_their_own(study, gro
         pytest.importorskip("skactiveml")
         for name in group.plugins:
             registry.load_file(Path(cifar10.__file__).parent / name)
-    spec = CampaignSpec.parse(as_yaml(STUDIES[study].STUDY.campaign(group, 3, quick=False)), base_dir=Path())
+    text = as_yaml(STUDIES[study].STUDY.campaign(group, 3, quick=False))
+    assert not any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(text))
+    spec = CampaignSpec.from_canonical(yaml.safe_load(text))
     assert spec.seed == 3
     assert spec.stop.target is None
     assert (spec.name, *spec.twin_names) == tuple(arm.name for arm in group.arms)
