@@ -7,16 +7,17 @@ fits it, and others take it over: same parameters, same samples, same seed, same
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import torch
 
 from dataeff_al import generators, learners
 from dataeff_al.campaign.outcome import write_file
 from dataeff_al.digests import canonical_json
+from dataeff_al.generators import spec
 from dataeff_al.generators.contrastive import Contrastive
 from dataeff_al.generators.protocol import GeneratorContext, GeneratorReport
-from dataeff_al.generators.spec import ContrastiveParams, contrastive_seconds, latent_only
-from dataeff_al.registry import Plugin
 from dataeff_al.samples.protocol import Codec, Pool
 from dataeff_al.samples.types import SampleId, TensorSpec
 
@@ -26,7 +27,7 @@ PLACE = Path(__file__).parent.parent / "cells" / "encoders"
 class KeptContrastive(Contrastive):
     """``contrastive``, whose fit is done once on this machine."""
 
-    def __init__(self, params: ContrastiveParams, tensor: TensorSpec) -> None:
+    def __init__(self, params: spec.ContrastiveParams, tensor: TensorSpec) -> None:
         super().__init__(params, tensor)
         self._stated = params.model_dump_json()
 
@@ -46,24 +47,16 @@ class KeptContrastive(Contrastive):
 
 def _name(stated: str, pool: str, ids: Sequence[SampleId], seed: int) -> str:
     """A name for all that the weights depend on, the code that learns them included."""
-    found = hashlib.sha256(canonical_json([stated, pool, list(ids), seed]))
+    found = hashlib.sha256(canonical_json([stated, pool, list(ids), seed, torch.__version__]))
     for package in (generators, learners):
         for path in sorted(Path(package.__path__[0]).glob("*.py")):
             found.update(path.read_bytes())
     return found.hexdigest()[:24]
 
 
-def build(params: ContrastiveParams, context: GeneratorContext) -> KeptContrastive:
+def build(params: spec.ContrastiveParams, context: GeneratorContext) -> KeptContrastive:
     """The generator of a campaign. Raises CapabilityError for volumes and tables."""
     return KeptContrastive(params, context.tensor)
 
 
-KEPT = Plugin(
-    kind="generators",
-    name="contrastive",
-    summary="The contrastive encoder, fitted once on this machine.",
-    params=ContrastiveParams,
-    build=build,
-    offers=latent_only,
-    seconds=contrastive_seconds,
-)
+KEPT = replace(spec.CONTRASTIVE, summary="The contrastive encoder, fitted once on this machine.", build=build)
