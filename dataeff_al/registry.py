@@ -8,7 +8,7 @@ import difflib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -97,11 +97,14 @@ class PoolPlugin(Plugin):
 class LabelerPlugin(Plugin):
     """A labeler; ``max_cost`` is the most one label can cost, in the budget's unit.
 
+    ``obstacles`` are the findings (:class:`dataeff_al.sentences.Finding`) that stand against using it from where a new
+    campaign is checked.
     ``reader``: ``"package.module:callable"`` for a labeler that reads files of its own format; it is called as
     ``reader(params, path)`` and returns a :class:`~dataeff_al.samples.protocol.Pool` of the samples in the file.
     """
 
     max_cost: Callable[[Any], int] = lambda _: 1
+    obstacles: Callable[[Any], Sequence[Any]] = lambda _: ()
     reader: str = ""
 
     def read(self, params: Any, path: Path) -> Any:

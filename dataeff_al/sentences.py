@@ -168,7 +168,8 @@ def _keys_at(model: type[BaseModel], loc: Loc) -> set[str]:
     for part in loc:
         if isinstance(part, str):
             fields = [inner.model_fields[part].annotation for inner in models if part in inner.model_fields]
-            models = [found for annotation in fields for found in _models_in(annotation)]
+            # A part that is no field's name is a key of a mapping: what it leads to is the same for all keys.
+            models = [found for annotation in fields for found in _models_in(annotation)] if fields else models
     return {name for inner in models for name in inner.model_fields}
 
 

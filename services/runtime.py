@@ -32,13 +32,15 @@ class Settings:
 
     ``data_root``: the folder of shared real data sets (``DATAEFF_DATA``), or None. ``target``: the controller to talk
     to (``DATAEFF_TARGET``). ``token``: what lets us in there (``DATAEFF_TOKEN``), or None. ``ca``: PEM file of the
-    authority that vouches for it (``DATAEFF_CA``), or None.
+    authority that vouches for it (``DATAEFF_CA``), or None. ``programs``: the file in which programs that answer
+    queries are registered (``DATAEFF_PROGRAMS``), or None.
     """
 
     data_root: Path | None = None
     target: str = TARGET
     token: str | None = field(default=None, repr=False)
     ca: Path | None = None
+    programs: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -50,9 +52,13 @@ class Settings:
         ca = given.get("DATAEFF_CA", "").strip()
         if ca and not Path(ca).is_file():
             raise DataeffError(f"DATAEFF_CA must name an existing file, but got {ca!r}.")
+        programs = given.get("DATAEFF_PROGRAMS", "").strip()
+        if programs and not Path(programs).is_file():
+            raise DataeffError(f"DATAEFF_PROGRAMS must name an existing file, but got {programs!r}.")
         return cls(
             data_root=Path(root).resolve() if root else None,
             target=given.get("DATAEFF_TARGET", "").strip() or TARGET,
             token=given.get("DATAEFF_TOKEN", "").strip() or None,
             ca=Path(ca) if ca else None,
+            programs=Path(programs) if programs else None,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dataeff_al.campaign.capabilities import check_capabilities
 from dataeff_al.campaign.draft import Draft
@@ -10,6 +10,7 @@ from dataeff_al.campaign.money import check_money, check_pool
 from dataeff_al.campaign.placing import check_runtimes
 from dataeff_al.errors import DataError
 from dataeff_al.parts import PartSpec
+from dataeff_al.registry import LabelerPlugin
 from dataeff_al.sentences import Finding, Loc, shown
 
 
@@ -19,6 +20,7 @@ def check(draft: Draft, base_dir: Path, data_root: Path | None) -> list[Finding]
         *check_capabilities(draft),
         *check_money(draft),
         *check_runtimes(draft),
+        *_check_labeler(draft),
         *_check_files(draft, base_dir),
         *_check_twin_names(draft),
         *_check_pool(draft, base_dir, data_root),
@@ -41,6 +43,12 @@ def _check_pool(draft: Draft, base_dir: Path, data_root: Path | None) -> Iterato
         return
     if size is not None:
         yield from check_pool(draft, size)
+
+
+def _check_labeler(draft: Draft) -> Iterator[Finding]:
+    if draft.labeler is not None:
+        obstacles = cast(LabelerPlugin, draft.labeler.plugin).obstacles(draft.labeler.params)
+        yield from (finding.under(("labeler",)) for finding in obstacles)
 
 
 def _check_files(draft: Draft, base_dir: Path) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dataeff_al.digests import Ref
 from dataeff_al.errors import CapabilityError
-from dataeff_al.labeling.spec import ExternalParams
+from dataeff_al.labeling.spec import ExternalParams, ExternalTarget
 from dataeff_al.labeling.types import (
     LabelerContext,
     LabelerInfo,
@@ -22,8 +22,8 @@ def build_external(params: ExternalParams, context: LabelerContext) -> "External
     return ExternalLabeler(params, context.pool.spec)
 
 
-def _target(params: ExternalParams, samples: SampleSpec) -> TargetSpec:
-    target = params.target
+def target_of(target: ExternalTarget, samples: SampleSpec) -> TargetSpec:
+    """The form of answers from outside: shapes follow from the samples' grid. Raises CapabilityError without one."""
     shape: dict[str, tuple[int, ...]] = {"class": (), "values": (len(target.channels),)}
     if target.kind in ("mask", "field"):
         grid = _grid(samples)
@@ -53,7 +53,7 @@ class ExternalLabeler:
         self.info = LabelerInfo(
             name="external",
             version="1",
-            target=_target(params, samples),
+            target=target_of(params.target, samples),
             effect="blind",
             deterministic=False,
             cost=params.cost,

@@ -1,6 +1,6 @@
 """Light descriptions of the labelers of the core: two that combine others, and one that waits for answers."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -64,24 +64,22 @@ class ExternalTarget(Strict):
         return self.name or ("label" if self.kind == "class" else self.kind)
 
 
-class ExternalParams(Params):
-    """Parameters of ``external``: people or programs that lease queries (``ask``) and return labels (``tell``).
+class OutsideParams(Params):
+    """What a campaign must say of whoever answers from outside it.
 
-    ``cost``: what an answer costs, in the budget's unit. ``lease_s``: how long a leased query may take. ``work_s``: a
-    guess of the work on one, for the forecast alone. ``synthesised``: whether invented samples can be answered, too.
-    ``instructions``: what those who answer should read first.
+    ``target``: the form of the answers. ``cost``: what an answer costs, in the budget's unit, and ``max_cost`` the most
+    that it can. ``work_s``: a guess of the work on one, for the forecast alone. ``synthesised``: whether invented
+    samples can be answered, too.
     """
 
     target: ExternalTarget
     cost: Annotated[int, Field(ge=0, le=1_000_000_000)] = 1
     max_cost: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
-    lease_s: Annotated[float, Field(gt=0, le=31_536_000)] = 86_400.0
     work_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     synthesised: bool = False
-    instructions: Annotated[str, Field(max_length=20_000)] = ""
 
     @model_validator(mode="after")
-    def _most_is_most(self) -> "ExternalParams":
+    def _most_is_most(self) -> Self:
         if self.most < self.cost:
             raise FindingsError([Finding(("max_cost",), f"must be at least cost ({self.cost})", str(self.max_cost))])
         return self
@@ -90,6 +88,16 @@ class ExternalParams(Params):
     def most(self) -> int:
         """The most that one answer can cost."""
         return max(self.cost, 1) if self.max_cost is None else self.max_cost
+
+
+class ExternalParams(OutsideParams):
+    """Parameters of ``external``: people or programs that lease queries (``ask``) and return labels (``tell``).
+
+    ``lease_s``: how long a leased query may take. ``instructions``: what those who answer should read first.
+    """
+
+    lease_s: Annotated[float, Field(gt=0, le=31_536_000)] = 86_400.0
+    instructions: Annotated[str, Field(max_length=20_000)] = ""
 
 
 def _steps_max_cost(params: Any) -> int:
@@ -117,6 +125,15 @@ def _steps_need(params: Any) -> frozenset[str]:
     return frozenset().union(*(step.needs for step in params.steps))
 
 
+def _steps_obstacles(params: Any) -> list[Finding]:
+    """What stands against any step."""
+    return [
+        finding.under(("steps", number))
+        for number, step in enumerate(params.steps)
+        for finding in cast(LabelerPlugin, step.plugin).obstacles(step.params)
+    ]
+
+
 def _steps_seconds(params: Any) -> float:
     return sum(step.seconds or 0.0 for step in params.steps)
 
@@ -131,6 +148,7 @@ PIPELINE = LabelerPlugin(
     needs=_steps_need,
     seconds=_steps_seconds,
     max_cost=_steps_max_cost,
+    obstacles=_steps_obstacles,
 )
 
 ESCALATE = LabelerPlugin(
@@ -143,6 +161,7 @@ ESCALATE = LabelerPlugin(
     needs=_steps_need,
     seconds=_steps_seconds,
     max_cost=_steps_max_cost,
+    obstacles=_steps_obstacles,
 )
 
 EXTERNAL = LabelerPlugin(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dataeff_al import registry
 from services.actors.transfer import KeeperLine, TransferredBlobs, TransferredSpool
-from services.runtime import one_thread_each
+from services.runtime import Settings, one_thread_each
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Seat:
     plugins: Sequence[PluginFile] = ()
 
     def settle(self) -> KeeperLine:
-        """Make this process ready for work: one thread each, the run's plugins, a line to the keeper.
+        """Make this process ready for work: one thread each, the run's plugins, this node's programs, a line to the
+        keeper.
 
-        Raises DataeffError when a plugin file cannot be loaded here.
+        Raises DataeffError when a plugin file or the file of programs cannot be loaded here.
         """
         one_thread_each()
         self._load_plugins()
+        self._register_programs()
         return KeeperLine(self.keeper)
 
     def blobs(self, line: KeeperLine) -> TransferredBlobs:
@@ -48,6 +50,15 @@ class Seat:
     def spool(self, line: KeeperLine) -> TransferredSpool:
         """The driver's spool."""
         return TransferredSpool(line)
+
+    @staticmethod
+    def _register_programs() -> None:
+        """The programs of the actor's own node: where they lie is that node's affair."""
+        programs = Settings.from_environment().programs
+        if programs is not None:
+            from services.programs import register_programs  # only after the number of threads is set
+
+            register_programs(programs)
 
     def _load_plugins(self) -> None:
         with tempfile.TemporaryDirectory(prefix="dataeff-plugins-") as folder:

@@ -14,7 +14,7 @@ import typer
 
 from services.cli import answering, checking, installation, labelling, models, running, service
 from services.cli.failures import exit_code_of
-from services.runtime import arm_failpoints
+from services.runtime import Settings, arm_failpoints
 
 _GROUPS = (running, service, checking, labelling, answering, models, installation)
 # typer swallows Ctrl-C and hands this code on instead.
@@ -52,6 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(given))
 
 
+def _register_programs() -> None:
+    programs = Settings.from_environment().programs
+    if programs is not None:
+        from services.programs import register_programs
+
+        register_programs(programs)
+
+
 def run(given: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     options = list(given[: given.index("--")] if "--" in given else given)
@@ -62,6 +70,7 @@ def run(given: Sequence[str]) -> int:
     rest = [argument for argument in options if argument != "--debug"] + list(given[len(options) :])
     try:
         arm_failpoints()
+        _register_programs()
         code = build_app()(rest, prog_name="dataeff-al", standalone_mode=False)
         sys.stdout.flush()
         if code == _TYPER_INTERRUPTED:
