@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,13 +24,11 @@ from dataeff_al.randomness import rng_for, seed_for
 from labelers.deep_labelling import DeepLabeller, DeepLabellingSettings
 from labelers.deep_labelling.annotated import annotated_set
 
-# A single network takes all the steps that the members of the usual ensemble take together.
-_TOGETHER = DeepLabellingSettings().members * DeepLabellingSettings().steps
 SETTINGS: Mapping[str, DeepLabellingSettings] = {
     "ours": DeepLabellingSettings(),
-    "direction": DeepLabellingSettings(policy="direction", members=1, steps=_TOGETHER),
-    "radial": DeepLabellingSettings(policy="radial", members=1, steps=_TOGETHER),
-    "published": DeepLabellingSettings(policy="published", members=1, steps=_TOGETHER),
+    "direction": DeepLabellingSettings(policy="direction", members=1),
+    "radial": DeepLabellingSettings(policy="radial", members=1),
+    "published": DeepLabellingSettings(policy="published", members=1),
 }
 QUICK = {"steps": 4, "detector_steps": 4, "members": 1, "batch": 4}
 
@@ -70,11 +69,17 @@ def _ours(arm: str) -> Callable[..., Answer]:
 def _trained(arm: str, k: int, seed: int, quick: bool) -> tuple[DeepLabeller, float]:
     """A labeller and the CPU seconds of its training; kept, because the peers of ours need its detector and time."""
     known = training(k, seed)
-    settings = _shortened(SETTINGS[arm]) if quick else SETTINGS[arm]
+    settings = _shortened(SETTINGS[arm]) if quick else _lengthened(SETTINGS[arm], len(known.images))
     rng = rng_for(seed, "deep labelling", "training", arm, k)
     started = time.process_time()
     model = DeepLabeller.train(known.images, known.masks, settings, rng=rng, groups=known.patients)
     return model, time.process_time() - started
+
+
+def _lengthened(settings: DeepLabellingSettings, images: int) -> DeepLabellingSettings:
+    """A single network takes all the steps that the members of the usual ensemble take together."""
+    usual = DeepLabellingSettings()
+    return settings if settings == usual else replace(settings, steps=usual.members * usual.steps_for(images))
 
 
 def _shortened(settings: DeepLabellingSettings) -> DeepLabellingSettings:

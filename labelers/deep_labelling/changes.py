@@ -24,14 +24,18 @@ def either(count: int, generator: torch.Generator) -> Tensor:
 
 
 def recoloured(views: Tensor, generator: torch.Generator) -> Tensor:
-    """Views ``(m, a, b)`` under another gamma, shading and noise, standardised again by who reads them."""
+    """Views ``(m, a, b)`` under another gamma, shading and noise, standardised again by who reads them.
+
+    The noise has up to 0.15 of a view's deviation, in a fifth of the views up to half of it.
+    """
     count = len(views)
     low, high = views.flatten(1).amin(1)[:, None, None], views.flatten(1).amax(1)[:, None, None]
     unit = ((views - low) / (high - low + 1e-4)).clamp(1e-4, 1.0)
     gamma = torch.exp(0.4 * normal((count, 1, 1), generator))
     shaded = unit**gamma * _shading(views.shape, generator)
     deviation = shaded.flatten(1).std(1)[:, None, None] + 1e-4
-    strength = 0.15 * torch.rand((count, 1, 1), generator=generator)
+    noisy = torch.rand((count, 1, 1), generator=generator) < 0.2
+    strength = torch.where(noisy, 0.5, 0.15) * torch.rand((count, 1, 1), generator=generator)
     return shaded + strength * deviation * normal(tuple(views.shape), generator)
 
 

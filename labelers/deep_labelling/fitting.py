@@ -21,7 +21,7 @@ def fitted(
     facts = {"radius_px": typical_radius(annotated)}
     detector = initialised(lambda: Detector(spacing_for(annotated.images.shape[1:])), generator)
     policy = initialised(lambda: make_policy(settings, facts), generator)
-    wanted = settings.steps, settings.detector_steps_for(len(annotated))
+    wanted = settings.steps_for(len(annotated)), settings.detector_steps_for(len(annotated))
     steps, detector_steps = (max(int(share * each), 1) for each in wanted)
     losses = {"detector": _fit_detector(detector, annotated, settings, detector_steps, generator)}
     for member in range(settings.members):

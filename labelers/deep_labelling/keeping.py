@@ -19,7 +19,7 @@ from labelers.deep_labelling.detector import Detector
 from labelers.deep_labelling.policies import Policy, make_policy
 from labelers.deep_labelling.settings import DeepLabellingSettings
 
-FORM = "deep_labelling/1"
+FORM = "deep_labelling/2"
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+LAYOUT = torch.channels_last
+"""Networks of few channels train a quarter to a half faster on a processor when channels lie beside each other."""
+
+
+def channels_last(maps: Tensor) -> Tensor:
+    """Maps ``(n, c, h, w)``, unchanged, in the networks' layout."""
+    return maps.contiguous(memory_format=LAYOUT)
+
+
+def laid_out(network: nn.Module) -> None:
+    """Bring a network's weights into the layout."""
+    for weight in network.parameters():
+        if weight.dim() == 4:
+            weight.data = channels_last(weight.data)
+
 
 class RingConv(nn.Module):
-    """Convolution, batch norm and ReLU on maps ``(n, c, angles, radii)``: angles wrap, radii are replicated."""
+    """Convolution, batch norm and ReLU on maps ``(n, c, angles, radii)``: angles wrap, beyond the radii is nothing."""
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, size, stride, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
         self.pad = size // 2
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, (0, self.pad), bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Same size as ``x``, divided by the stride."""
-        x = functional.pad(x, (0, 0, self.pad, self.pad), mode="circular")
-        return functional.relu(self.norm(self.conv(functional.pad(x, (self.pad, self.pad, 0, 0), mode="replicate"))))
+        # One concatenation takes a fraction of what circular padding does.
+        x = torch.cat([x[:, :, -self.pad :], x, x[:, :, : self.pad]], dim=2)
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
 class FlatConv(nn.Module):
@@ -30,7 +46,7 @@ class FlatConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same size as ``x``, divided by the stride."""
-        return functional.relu(self.norm(self.conv(x)))
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
 class HourGlass(nn.Module):
@@ -60,16 +76,17 @@ class PolarNetwork(nn.Module):
     Angles wrap around, so that a turned view gives the same map, turned.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (16, 24, 32, 48)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (24, 32, 48, 64)) -> None:
         super().__init__()
         self.stem = RingConv(2, widths[0], 5, 2)
         self.body = HourGlass(RingConv, widths[0], widths)
         self.head = nn.Conv2d(widths[0], 1, 1)
+        laid_out(self)
 
     def forward(self, views: Tensor) -> Tensor:
         """Level maps, negative inside."""
         radius = torch.linspace(-1, 1, views.shape[-1]).expand(len(views), 1, *views.shape[1:])
-        x = self.stem(torch.cat([views[:, None], radius], dim=1))
+        x = self.stem(channels_last(torch.cat([views[:, None], radius], dim=1)))
         return self.head(self.body(x))[:, 0]
 
 
@@ -82,10 +99,11 @@ class PatchNetwork(nn.Module):
         left = (-(-side // 2 ** len(widths))) ** 2
         self.body = nn.Sequential(*(FlatConv(a, b, 3, 2) for a, b in zip(before, widths, strict=True)))
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * left, 96), nn.ReLU(), nn.Linear(96, outputs))
+        laid_out(self)
 
     def forward(self, patches: Tensor) -> Tensor:
         """``(n, outputs)``."""
-        return self.head(self.body(patches[:, None]))
+        return self.head(self.body(channels_last(patches[:, None])))
 
 
 class DetectorNetwork(nn.Module):
@@ -103,7 +121,8 @@ class DetectorNetwork(nn.Module):
         self.head = nn.Conv2d(widths[0], 2, 1)
         self.register_buffer("place", torch.full((2,), 0.5))
         self.register_buffer("spread", torch.full((2,), 0.3))
+        laid_out(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """``(n, 2, h, w)`` for sides divisible by 8."""
-        return self.head(self.body(images[:, None]))
+        return self.head(self.body(channels_last(images[:, None])))

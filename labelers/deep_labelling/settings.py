@@ -7,7 +7,8 @@ from dataeff_al.errors import DataError
 
 PolicyName = Literal["hybrid", "radial", "direction", "published"]
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
-LEAST_DETECTOR_STEPS, FEW_IMAGES, MOST_GROWTH = 800, 120, 3.0
+LEAST_STEPS, LEAST_DETECTOR_STEPS = 1500, 800
+FEW_IMAGES, MOST_GROWTH, MOST_DETECTOR_GROWTH = 120, 2.0, 3.0
 MIN_SIDE = 32
 """Images must have at least this many pixels a side: a smaller one cannot hold a patch."""
 
@@ -17,15 +18,15 @@ class DeepLabellingSettings:
     """How contours are learnt and traced.
 
     ``policy``: what the network tells an agent (see :mod:`labelers.deep_labelling.policies`). ``steps`` and ``batch``:
-    gradient steps of each of the ``members`` networks, and patches a step; ``detector_steps``: those of the detector,
-    which follow the number of annotated images where they are None.
+    gradient steps of each of the ``members`` networks, and patches a step; ``detector_steps``: those of the detector.
+    Both follow the number of annotated images where they are None.
     ``starts``: agents an image, half of them in each sense of rotation. ``softness_px``: how far from the boundary the
     motion turns from radial to tangential. ``max_turns``: turns after which an orbit that has not closed is a failure.
     ``heading_noise_deg``: training headings lie within this angle of the true one; 180 makes them uniform.
     """
 
     policy: PolicyName = "hybrid"
-    steps: int = 1500
+    steps: int | None = None
     batch: int = 16
     members: int = 3
     detector_steps: int | None = None
@@ -44,10 +45,17 @@ class DeepLabellingSettings:
             if value is not None and not low <= value <= high:
                 raise DataError(f"{name} must lie within {low} and {high}, but got {value!r}.")
 
+    def steps_for(self, images: int) -> int:
+        """The steps of each network for a set of so many annotated images: what many show takes longer to learn."""
+        return self.steps or int(LEAST_STEPS * _growth(images, MOST_GROWTH))
+
     def detector_steps_for(self, images: int) -> int:
         """The detector's steps for a set of so many annotated images: of many it learns longer what to tell apart."""
-        growth = min(max(images / FEW_IMAGES, 1.0), MOST_GROWTH)
-        return self.detector_steps or int(LEAST_DETECTOR_STEPS * growth)
+        return self.detector_steps or int(LEAST_DETECTOR_STEPS * _growth(images, MOST_DETECTOR_GROWTH))
+
+
+def _growth(images: int, most: float) -> float:
+    return min(max(images / FEW_IMAGES, 1.0), most)
 
 
 _RANGES = (

@@ -25,7 +25,7 @@ class DeepLabellingParams(Params):
     of the campaign's own pool (patients, say) whose known answers may be learnt from; or ``model``: a file that was
     saved after training. ``regions``, painted in this order, default to one for each class code above 0; an epicardium
     is the codes of muscle and cavity together, painted before the cavity. ``save``: where to keep the trained model.
-    ``detector_steps`` follow the number of annotated images where they are not given.
+    ``steps`` and ``detector_steps`` follow the number of annotated images where they are not given.
     ``cost: 0`` leaves the budget to whoever the unsure images are passed on to.
     """
 
@@ -35,7 +35,7 @@ class DeepLabellingParams(Params):
     save: Name | None = None
     regions: Annotated[list[RegionParams], Field(max_length=16, default_factory=list)]
     policy: Literal["hybrid", "radial", "direction", "published"] = "hybrid"
-    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 1500
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     detector_steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     members: Annotated[int, Field(ge=1, le=16)] = 3
     batch: Annotated[int, Field(ge=2, le=4096)] = 16

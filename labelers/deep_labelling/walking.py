@@ -44,7 +44,7 @@ def ranked(policy: Policy, detector: Detector, stack: Tensor) -> list[tuple[Star
 
 def likelihood(plausible: Tensor, sure: Tensor) -> Tensor:
     """How likely candidates are the region, by what a look from there shows and how sure the detector is of them."""
-    return plausible * sure.clamp_min(1e-3) ** 0.5
+    return plausible * sure.clamp_min(1e-3)
 
 
 @torch.no_grad()

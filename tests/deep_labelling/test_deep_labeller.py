@@ -48,12 +48,16 @@ def test_every_policy_learns_to_walk_the_boundary_from_a_few_images(policy):
     assert np.median(overlap(found.masks, masks)) > 0.8
 
 
-def test_a_detector_whose_steps_are_not_given_takes_more_for_many_images():
-    usual, given = DeepLabellingSettings(), DeepLabellingSettings(detector_steps=9)
-    few, many = usual.detector_steps_for(1), usual.detector_steps_for(10_000)
-    assert usual.detector_steps_for(100) == few
-    assert few < usual.detector_steps_for(300) < many == 3 * few
-    assert given.detector_steps_for(1) == given.detector_steps_for(10_000) == 9
+@pytest.mark.parametrize(("name", "most"), [("steps", 2), ("detector_steps", 3)])
+def test_steps_that_are_not_given_are_more_for_many_images(name, most):
+    def steps(settings, images):
+        return getattr(settings, f"{name}_for")(images)
+
+    usual, given = DeepLabellingSettings(), DeepLabellingSettings(**{name: 9})
+    few, many = steps(usual, 1), steps(usual, 10_000)
+    assert steps(usual, 100) == few
+    assert few < steps(usual, 200) < many == most * few
+    assert steps(given, 1) == steps(given, 10_000) == 9
 
 
 def test_contours_are_sub_pixel_and_belong_to_their_masks():
