@@ -28,4 +28,5 @@ def register_programs(path: Path) -> None:
         broken += findings(error, Programs, given.data)
     if broken:
         raise SpecError([given.problem(finding) for finding in broken], str(path))
-    register(found.programs)
+    folder = path.resolve().parent
+    register({name: program.placed(folder) for name, program in found.programs.items()})

@@ -1,6 +1,7 @@
 """Programs that an administrator registered: how each is called. A campaign says a name, never a command line."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -19,8 +20,9 @@ _NEEDED = PLACES[:2]
 class Program(Strict):
     """One program. ``command``: the program and its arguments, given to it as they are, without a shell.
 
-    In it ``{input}`` is the npz file of samples, ``{output}`` the npz file of answers that the program writes, and
-    ``{request}`` a JSON file with the form of the answers and the campaign's settings.
+    In it ``{input}`` is the npz file of samples, ``{output}`` the npz file of answers that the program writes,
+    ``{request}`` a JSON file with the form of the answers and the campaign's settings, and ``{here}`` the folder of the
+    file in which it is registered, for it runs in a folder of its own.
 
     ``effect``: what a call that is repeated costs: *pure* nothing, *keyed* nothing under the same ids, *blind* perhaps
     the same again, so that it is never repeated by itself. ``deterministic``: whether the same samples get the same
@@ -42,6 +44,12 @@ class Program(Strict):
         if missing := [place for place in _NEEDED if place not in text]:
             raise FindingsError([Finding(("command",), f"must hold {' and '.join(missing)} after the program's name")])
         return self
+
+    def placed(self, folder: Path) -> "Program":
+        """The program with ``{here}`` filled in; a relative path to it begins at ``folder``."""
+        first, *rest = (word.replace("{here}", str(folder)) for word in self.command)
+        first = str(folder / first) if "/" in first else first
+        return self.model_copy(update={"command": (first, *rest)})
 
 
 class Programs(Strict):

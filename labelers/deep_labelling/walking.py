@@ -43,8 +43,11 @@ def ranked(policy: Policy, detector: Detector, stack: Tensor) -> list[tuple[Star
 
 
 def likelihood(plausible: Tensor, sure: Tensor) -> Tensor:
-    """How likely candidates are the region, by what a look from there shows and how sure the detector is of them."""
-    return plausible * sure.clamp_min(1e-3)
+    """How likely candidates are the region, by what a look from there shows and how sure the detector is of them.
+
+    The detector's word counts twice: a network that has learnt longer is more decided, about a wrong place, too.
+    """
+    return plausible * sure.clamp_min(1e-3) ** 2
 
 
 @torch.no_grad()

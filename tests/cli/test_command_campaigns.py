@@ -37,7 +37,7 @@ def place(tmp_path, monkeypatch):
     """A folder with a campaign, a tool, and a file that registers it."""
     (tmp_path / "bright.yaml").write_text(CAMPAIGN)
     (tmp_path / "tool.py").write_text(TOOL)
-    command = [sys.executable, str(tmp_path / "tool.py"), "{input}", "{output}"]
+    command = [sys.executable, "{here}/tool.py", "{input}", "{output}"]
     programs = {"programs": {"bright": {"command": command, "effect": "pure", "deterministic": True, "batch": 32}}}
     (tmp_path / "programs.yaml").write_text(json.dumps(programs))
     monkeypatch.setenv("DATAEFF_PROGRAMS", str(tmp_path / "programs.yaml"))

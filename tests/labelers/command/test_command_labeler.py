@@ -239,3 +239,14 @@ def test_a_file_of_programs_is_checked(text, words, tmp_path):
         register_programs(path)
     assert words in str(caught.value)
     assert "programs.yaml" in str(caught.value)
+
+
+def test_paths_in_a_file_of_programs_begin_at_its_folder(tmp_path):
+    path = tmp_path / "programs.yaml"
+    path.write_text(
+        "programs: {a: {command: [bin/solve, '{here}/b.py', '{input}', '{output}']}, "
+        "b: {command: [solve, '{input}', '{output}']}}"
+    )
+    register_programs(path)
+    assert programs.program("a").command[:2] == (str(tmp_path / "bin/solve"), str(tmp_path / "b.py"))
+    assert programs.program("b").command[0] == "solve"
