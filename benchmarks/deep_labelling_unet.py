@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from dataeff_al.envs.sampling import bilinear, standardised
+from dataeff_al.learners.layout import convert, laid_out
 from labelers.deep_labelling import changes
 from labelers.deep_labelling.annotated import AnnotatedSet, view_stack
 from labelers.deep_labelling.detector import Detector
-from labelers.deep_labelling.networks import channels_last, laid_out
 from labelers.deep_labelling.polar_policy import plausibility
 from labelers.deep_labelling.walking import likelihood
 
@@ -27,7 +27,7 @@ def made_network() -> nn.Module:
     network: nn.Module = UNet(
         spatial_dims=2, in_channels=1, out_channels=1, channels=WIDTHS, strides=(2, 2, 2), num_res_units=2, norm="batch"
     )
-    laid_out(network)
+    convert(network, 2)
     return network
 
 
@@ -73,7 +73,7 @@ def fitted(known: AnnotatedSet, lessons: Lessons, seconds: float, seed: int) -> 
         for group in optimiser.param_groups:
             group["lr"] = max(rate, 1e-6)
         views, lesson = pairs(known, lessons, 16, generator)
-        logits = network(channels_last(views[:, None]))[:, 0]
+        logits = network(laid_out(views[:, None]))[:, 0]
         inside = torch.sigmoid(logits)
         overlap = (2 * (inside * lesson).sum((1, 2)) + 1) / ((inside + lesson).sum((1, 2)) + 1)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, lesson) + (1 - overlap).mean()
@@ -127,7 +127,7 @@ def _answer(network: nn.Module, frame: Frame, image: np.ndarray, detector: Detec
         centres, sure = candidates.centres[0], candidates.sure[0]
     one = torch.ones(len(centres))
     seen = bilinear(stack, torch.zeros(len(centres), dtype=torch.long), frame.points(centres, 0 * one, one, one))
-    inside = torch.sigmoid(network(channels_last(standardised(seen)[:, None]))[:, 0])
+    inside = torch.sigmoid(network(laid_out(standardised(seen)[:, None]))[:, 0])
     best = int(likelihood(plausibility(inside), sure).argmax())
     return _back(inside[best].numpy(), frame, centres[best].numpy(), (height, width))
 
