@@ -27,7 +27,8 @@ class Program(Strict):
     ``effect``: what a call that is repeated costs: *pure* nothing, *keyed* nothing under the same ids, *blind* perhaps
     the same again, so that it is never repeated by itself. ``deterministic``: whether the same samples get the same
     answers. ``batch``: samples a call. ``timeout_s``: the longest time for one sample. ``environment``: variables that
-    it gets beside PATH, HOME, LANG and TMPDIR; it gets no others. ``version``: of the program, for the record.
+    it gets beside PATH, HOME, USER, TMPDIR and the language; it gets no others. ``version``: of the program, for the
+    record.
     """
 
     command: Annotated[tuple[Word, ...], Field(min_length=1, max_length=256)]

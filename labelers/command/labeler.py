@@ -84,7 +84,7 @@ class CommandLabeler:
 
     def _asked(self, batch: Sequence[Request]) -> list[Outcome]:
         began = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="dataeff-command-") as folder:
+        with tempfile.TemporaryDirectory(prefix="dataeff-command-", ignore_cleanup_errors=True) as folder:
             outcomes = self._called(batch, Path(folder))
         times = Times(work_s=(time.perf_counter() - began) / len(batch))
         return [replace(item, times=times) if isinstance(item, Label) else item for item in outcomes]

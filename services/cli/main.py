@@ -7,6 +7,7 @@ fast and a client machine needs no engine. A command returns its exit code (None
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -58,6 +59,8 @@ def _register_programs() -> None:
         from services.programs import register_programs
 
         register_programs(programs)
+        # Actors of a local Ray inherit it, and work in another folder.
+        os.environ["DATAEFF_PROGRAMS"] = str(programs.resolve())
 
 
 def run(given: Sequence[str]) -> int:

@@ -40,7 +40,7 @@ def place(tmp_path, monkeypatch):
     command = [sys.executable, "{here}/tool.py", "{input}", "{output}"]
     programs = {"programs": {"bright": {"command": command, "effect": "pure", "deterministic": True, "batch": 32}}}
     (tmp_path / "programs.yaml").write_text(json.dumps(programs))
-    monkeypatch.setenv("DATAEFF_PROGRAMS", str(tmp_path / "programs.yaml"))
+    monkeypatch.setenv("DATAEFF_PROGRAMS", "programs.yaml")
     return tmp_path
 
 
