@@ -19,7 +19,6 @@ from dataeff_al.campaign.session import INTERRUPTED
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.campaign.state import State
 from dataeff_al.rpc import Client
-from services.controller.access import Binding
 from services.controller.assembly import OpenHosts, controller_over
 from services.controller.confined import Admission
 from services.controller.controller import Controller
@@ -28,6 +27,7 @@ from services.controller.server import Server
 from services.following import EventClock, follow
 from services.inline import STOPPING, Ended
 from services.progress import Progress
+from services.rpc.access import Binding
 
 CONTROLLER = "controller.json"
 LOOPBACK = Binding(port=0)

@@ -8,11 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.controller.access import Binding
 from services.controller.assembly import OpenHosts, controller_at
 from services.controller.confined import Admission
 from services.controller.controller import Controller
 from services.controller.server import serve
+from services.rpc.access import Binding
 
 log = logging.getLogger(__name__)
 

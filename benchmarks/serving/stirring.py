@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from dataeff_al import events as ev
-from services.controller.access import Binding
 from services.controller.assembly import controller_at, inline_hosts
 from services.controller.confined import Admission
 from services.controller.controller import Controller
 from services.controller.server import serve
+from services.rpc.access import Binding
 
 BATCHES_PER_S = 50
 CAMPAIGN = "stirred"

@@ -51,9 +51,9 @@ def serve(
     from services.runtime import Settings, one_thread_each
 
     one_thread_each()
-    from services.controller.access import Binding, read_tokens
     from services.controller.assembly import inline_hosts, ray_hosts
     from services.controller.confined import Admission
+    from services.rpc.access import Binding, read_tokens
     from services.serving import Service, run_service
 
     tokens = read_tokens(token_file) if token_file else None

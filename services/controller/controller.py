@@ -15,11 +15,11 @@ from dataeff_al.errors import DataeffError, Problem, RequestError, SpecError, St
 from dataeff_al.rpc import limits
 from dataeff_al.rpc.types import Activity, CampaignInfo, Page, Verdict
 from dataeff_al.stores.protocol import RequestKey
-from services.controller import requests
 from services.controller.confined import Admission
 from services.controller.families import STOPPED, Families
 from services.controller.feed import TWIN, root_of
 from services.controller.standing import info_of
+from services.rpc import requests
 
 log = logging.getLogger(__name__)
 ASKED = "asked for"

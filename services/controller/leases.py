@@ -21,9 +21,9 @@ from dataeff_al.rpc import limits
 from dataeff_al.rpc.types import Form, Lease, Receipt, Renewed
 from dataeff_al.sentences import shown
 from dataeff_al.stores.protocol import RequestKey
-from services.controller import requests
 from services.controller.controller import Controller
 from services.controller.feed import root_of
+from services.rpc import requests
 
 
 class Leases:

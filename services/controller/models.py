@@ -5,8 +5,8 @@ from dataeff_al.campaign.outcome import model_card
 from dataeff_al.digests import Ref
 from dataeff_al.errors import StateError
 from dataeff_al.rpc.types import ModelCard
-from services.controller import requests
 from services.controller.families import Families
+from services.rpc import requests
 
 
 def newest_model(families: Families, campaign: str) -> tuple[ModelCard, bytes]:

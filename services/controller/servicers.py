@@ -1,12 +1,8 @@
 """Decode, call the controller in a thread, encode."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, TypeVar
-
-import grpc
 
 from dataeff_al.errors import UnavailableError
 from dataeff_al.rpc import convert, limits
@@ -15,31 +11,9 @@ from dataeff_al.rpc.v1 import campaigns_pb2_grpc, labeling_pb2, labeling_pb2_grp
 from services.controller.controller import Controller
 from services.controller.leases import Leases
 from services.controller.models import newest_model
-from services.controller.status import refusal
 from services.controller.watching import Watching
-
-T = TypeVar("T")
-Context = grpc.aio.ServicerContext
-
-
-class Calls:
-    """Runs the controller's blocking calls in threads and turns refusals into status codes."""
-
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
-        self._threads = threads
-
-    async def run(self, call: Callable[..., T], *args: Any) -> T:
-        """The call's result, made in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
-
-    async def answer(self, context: Context, call: Callable[..., T], *args: Any) -> T:
-        """The call's result, or an aborted rpc."""
-        try:
-            return await self.run(call, *args)
-        except Exception as error:
-            refused = refusal(error)
-        await context.abort(refused.code, refused.text, refused.metadata)
-        raise AssertionError  # abort always raises
+from services.rpc.calls import Calls, Context
+from services.rpc.status import refusal
 
 
 class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):

@@ -6,9 +6,9 @@ from typing import Any
 
 from dataeff_al.rpc import limits
 from dataeff_al.rpc.v1 import campaigns_pb2 as pb
-from services.controller import requests
 from services.controller.controller import Controller
 from services.controller.feed import root_of
+from services.rpc import requests
 
 BREATH_S = 0.1
 LOOK_S = 5.0

@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from dataeff_al.errors import AccessError, RequestError
 from dataeff_al.rpc import Client
 from dataeff_al.rpc.v1 import campaigns_pb2, campaigns_pb2_grpc, labeling_pb2, models_pb2
-from services.controller.access import Binding, is_loopback, lets_in, read_tokens
+from services.rpc.access import Binding, is_loopback, lets_in, read_tokens
 
 TOKEN = "correct horse battery staple"
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()

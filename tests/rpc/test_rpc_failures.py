@@ -15,7 +15,7 @@ from dataeff_al.errors import (
 )
 from dataeff_al.rpc.failures import left_out, raised
 from dataeff_al.rpc.limits import MAX_ERROR_BYTES
-from services.controller.status import refusal
+from services.rpc.status import refusal
 
 LEAVES = [
     kind

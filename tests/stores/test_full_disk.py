@@ -22,7 +22,7 @@ from dataeff_al.stores.blobs import FileBlobs
 from dataeff_al.stores.fsck import fsck
 from dataeff_al.stores.open import open_store
 from dataeff_al.testing.logs import Story
-from services.controller.status import refusal
+from services.rpc.status import refusal
 
 SMALL = 72 * 2**20
 """Bytes of a disk on which a campaign may begin, but not for long."""

@@ -52,7 +52,7 @@ def refusal(error: Exception) -> Refusal:
     """The refusal that an error means; what nobody foresaw is logged here and not shown."""
     if not isinstance(error, DataeffError):
         log.error("a call failed", exc_info=error)
-        return Refusal(Code.INTERNAL, "the controller must not fail, but it did; its log shows where.", ())
+        return Refusal(Code.INTERNAL, "the service must not fail, but it did; its log shows where.", ())
     code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
     text = str(error)
     details = json.dumps(_details(error), ensure_ascii=True)

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from dataeff_al.errors import AccessError, RequestError
-from services.controller.status import refusal
+from services.rpc.status import refusal
 
 OPEN_SERVICE = "/grpc.health.v1.Health/"
 _HASH = re.compile(r"[0-9a-f]{64}")
