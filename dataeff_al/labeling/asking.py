@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dataeff_al.labeling.check import checked
-from dataeff_al.labeling.types import Labeler, LabelFailure, Outcome, Queryable, Request
+from dataeff_al.labeling.types import Acknowledges, Labeler, LabelFailure, Outcome, Queryable, Request
 
 log = logging.getLogger(__name__)
 
@@ -51,3 +51,13 @@ def asked_again(labeler: Labeler, key: str) -> Outcome | Raised | None:
     except Exception as error:
         return Raised(f"lookup of labeler {labeler.info.name!r} raised {error!r}")
     return None if found is None else checked(found, labeler.info)
+
+
+def acknowledge(labeler: Labeler, keys: Sequence[str]) -> None:
+    """Tell a labeler that keeps outcomes that these are in the record; never raises."""
+    if not isinstance(labeler, Acknowledges):
+        return
+    try:
+        labeler.ack(keys)
+    except Exception as error:
+        log.info("labeler %s could not take note of what is in the record", labeler.info.name, exc_info=error)

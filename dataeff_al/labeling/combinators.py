@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from dataeff_al.errors import CapabilityError, LabelingError
 from dataeff_al.labeling.answered_samples import AnsweredSamples
-from dataeff_al.labeling.asking import Raised, tried
+from dataeff_al.labeling.asking import Raised, acknowledge, tried
 from dataeff_al.labeling.picturing import drawn, draws, stacked
 from dataeff_al.labeling.spec import EscalateParams, PipelineParams
 from dataeff_al.labeling.types import (
@@ -86,9 +86,18 @@ def _combined(name: str, steps: Sequence[Labeler]) -> LabelerInfo:
     )
 
 
+def _step_key(key: str, number: int) -> str:
+    return f"{key}-{number}"
+
+
 def _step_request(request: Request, number: int, draft: Label | None) -> Request:
     """The same question to another step, under a key of its own."""
-    return replace(request, key=f"{request.key}-{number}", draft=draft or request.draft)
+    return replace(request, key=_step_key(request.key, number), draft=draft or request.draft)
+
+
+def _acknowledge(steps: Sequence[Labeler], keys: Sequence[str]) -> None:
+    for number, step in enumerate(steps):
+        acknowledge(step, [_step_key(key, number) for key in keys])
 
 
 def _with_arrays(request: Request, draft: Label | None) -> Request:
@@ -137,6 +146,10 @@ class Pipeline:
                     drafts[place] = outcome.draft if isinstance(outcome, Deferred) else outcome
                     paid[place] += drafts[place].cost  # type: ignore[union-attr]
         return [outcome for outcome in outcomes if outcome is not None]
+
+    def ack(self, keys: Sequence[str]) -> None:
+        """Tell the steps."""
+        _acknowledge(self._steps, keys)
 
     def illustrate(self, request: Request, outcome: Outcome, path: Path) -> bool:
         """Draw what each step made of it, one below the other.
@@ -200,6 +213,10 @@ class Escalate:
                 paid[place] += outcome.cost
                 waiting[place] = outcome.draft if isinstance(outcome, Deferred) else _unsure(outcome) or draft
         return [outcomes.get(place) or _passed_on(waiting[place], paid[place]) for place in range(len(batch))]
+
+    def ack(self, keys: Sequence[str]) -> None:
+        """Tell the steps."""
+        _acknowledge(self._steps, keys)
 
     def illustrate(self, request: Request, outcome: Outcome, path: Path) -> bool:
         """Draw what the first step that draws made of it, whether it answered or passed it on.

@@ -1,18 +1,15 @@
 """Programs that an administrator registered: how each is called. A campaign says a name, never a command line."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dataeff_al.errors import UnknownNameError
+from dataeff_al.labeling.registered import Registered
 from dataeff_al.parts import Strict
-from dataeff_al.registry import nearest
-from dataeff_al.sentences import Finding, FindingsError, name_hint, shown
+from dataeff_al.sentences import Finding, FindingsError
 
 Word = Annotated[str, Field(min_length=1, max_length=4096)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 PLACES = ("{input}", "{output}", "{request}")
 _NEEDED = PLACES[:2]
 
@@ -53,32 +50,4 @@ class Program(Strict):
         return self.model_copy(update={"command": (first, *rest)})
 
 
-class Programs(Strict):
-    """A file of registered programs."""
-
-    programs: dict[Name, Program]
-
-
-_known: dict[str, Program] = {}
-
-
-def register(programs: Mapping[str, Program]) -> None:
-    """Make programs known to this process, in the place of those that were."""
-    _known.clear()
-    _known.update(programs)
-
-
-def program(name: str) -> Program:
-    """The program of that name. Raises UnknownNameError with the nearest name."""
-    if name not in _known:
-        known = sorted(_known) or ["(none is registered here)"]
-        raise UnknownNameError("program", name, known, nearest(name, sorted(_known)))
-    return _known[name]
-
-
-def unregistered(name: str) -> list[Finding]:
-    """What stands against calling that program from here."""
-    if name in _known:
-        return []
-    known = ", ".join(sorted(_known)) or "(none is registered here: DATAEFF_PROGRAMS names the file of programs)"
-    return [Finding(("program",), f"must be one of {known}", shown(name), name_hint(name, _known))]
+PROGRAMS: Registered[Program] = Registered("program")

@@ -6,7 +6,6 @@ labeler itself can know whether it was paid.
 """
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -17,6 +16,7 @@ from dataeff_al.digests import Ref
 from dataeff_al.errors import CorruptError, DataError
 from dataeff_al.failpoints import reached
 from dataeff_al.labeling.types import Done, Times
+from dataeff_al.stores.small_files import write_durably
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
 
@@ -89,21 +89,7 @@ class FileSpool:
         return self._folder / f"{attempt}.{kind}"
 
     def _write(self, attempt: str, kind: str, text: str) -> None:
-        path = self._path(attempt, kind)
-        draft = path.with_suffix(path.suffix + ".tmp")
-        with draft.open("w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        reached(f"spool.{kind}.written")
-        draft.replace(path)
-        reached(f"spool.{kind}.renamed")
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        reached(f"spool.{kind}.durable")
+        write_durably(self._path(attempt, kind), text, lambda stage: reached(f"spool.{kind}.{stage}"))
 
 
 class MemorySpool:

@@ -10,7 +10,7 @@ from dataeff_al.blobs import Blobs
 from dataeff_al.digests import Ref
 from dataeff_al.errors import RecordError
 from dataeff_al.failpoints import reached
-from dataeff_al.labeling.asking import Raised, asked_again, tried
+from dataeff_al.labeling.asking import Raised, acknowledge, asked_again, tried
 from dataeff_al.labeling.drawings import Drawings
 from dataeff_al.labeling.packing import packed, unpack_request
 from dataeff_al.labeling.picturing import MOST_EACH, Illustrator
@@ -150,6 +150,7 @@ class Spooled:
                 self._known.discard(attempt)
                 self._lost.pop(attempt, None)
                 self._spool.forget(attempt)
+        acknowledge(self._labeler, attempts)
 
     def cancel(self, attempts: Sequence[str]) -> None:
         """Drop what still waits in the queue; what the labeler has begun goes on."""

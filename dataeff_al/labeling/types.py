@@ -150,7 +150,16 @@ class Queryable(Labeler, Protocol):
     """A labeler that can say what became of an attempt."""
 
     def lookup(self, key: str) -> Outcome | None:
-        """The outcome of the attempt of that key, or None when it never happened."""
+        """The outcome of the attempt of that key, or None when it may be asked again under that key: it never happened,
+        or goes on and will be joined. Raises anything when nobody can say."""
+
+
+@runtime_checkable
+class Acknowledges(Labeler, Protocol):
+    """A labeler that keeps outcomes until it hears that they are in safety."""
+
+    def ack(self, keys: Sequence[str]) -> None:
+        """The outcomes of these attempts are in the record. Must not wait for anything."""
 
 
 @runtime_checkable

@@ -59,6 +59,12 @@ def check_form(columns: Columns) -> None:
         _check_answers(columns, columns.target, columns.answers)
 
 
+def check_sample(sample: Sample, spec: SampleSpec) -> None:
+    """Raise DataError unless the sample is one that a pool of that form could hold."""
+    fields = {name: stacked([sample], name, form) for name, form in spec.fields.items()}
+    check_form(Columns(spec, [sample.id], [sample.group], fields))
+
+
 def check_content(columns: Columns) -> Mapping[str, str]:
     """Notes about odd but usable content. Raises DataError when there is nothing to learn from.
 

@@ -110,6 +110,10 @@ class FileBlobs:
         """Whether a file stands under the ref; its content is checked by :meth:`get`."""
         return is_ref(ref) and self._path(ref).is_file()
 
+    def discard(self, ref: Ref) -> None:
+        """Remove a blob that nothing refers to any more, where it is here."""
+        self._path(ref).unlink(missing_ok=True)
+
     def refs(self) -> Iterator[Ref]:
         """Refs of all blobs that are here, whole or not."""
         for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):

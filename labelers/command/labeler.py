@@ -19,9 +19,9 @@ from typing import Any
 from dataeff_al.campaign.questions import question_of, write_samples
 from dataeff_al.errors import DataError, LabelingError
 from dataeff_al.labeling.external import target_of
-from dataeff_al.labeling.programs import PLACES, program
+from dataeff_al.labeling.programs import PLACES, PROGRAMS
 from dataeff_al.labeling.types import Label, LabelerContext, LabelerInfo, LabelFailure, Outcome, Request, Times
-from dataeff_al.samples.columns import Columns, check_form, stacked
+from dataeff_al.samples.columns import check_sample
 from dataeff_al.samples.declared import target_to_json
 from labelers.command.answers import read_outcomes
 from labelers.command.running import NotBegunError, OutlastedError, run
@@ -45,7 +45,7 @@ class CommandLabeler:
         """Raises UnknownNameError for a program that is not registered here, LabelingError for one that is not there,
         CapabilityError when the pool has no grid that answers could have.
         """
-        self._params, self._program, self._spec = params, program(params.program), context.pool.spec
+        self._params, self._program, self._spec = params, PROGRAMS.get(params.program), context.pool.spec
         if shutil.which(self._program.command[0]) is None:
             name = self._program.command[0]
             raise LabelingError(f"program {params.program!r} must be a file that can be run, but got {name!r}.")
@@ -74,10 +74,8 @@ class CommandLabeler:
 
     def _unfit(self, request: Request) -> str:
         """Why a sample is none that the pool could hold; empty when it is one."""
-        sample = request.sample
         try:
-            fields = {name: stacked([sample], name, form) for name, form in self._spec.fields.items()}
-            check_form(Columns(self._spec, [sample.id], [sample.group], fields))
+            check_sample(request.sample, self._spec)
         except DataError as error:
             return str(error)
         return ""

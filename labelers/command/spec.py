@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dataeff_al.labeling.programs import Name, unregistered
+from dataeff_al.labeling.programs import PROGRAMS
+from dataeff_al.labeling.registered import Name
 from dataeff_al.labeling.spec import OutsideParams
 from dataeff_al.registry import LabelerPlugin
 
@@ -27,5 +28,5 @@ PLUGIN = LabelerPlugin(
     offers=lambda params: frozenset({"synthesised"} if params.synthesised else ()),
     seconds=lambda params: params.work_s or 0.0,
     max_cost=lambda params: params.most,
-    obstacles=lambda params: unregistered(params.program),
+    obstacles=lambda params: PROGRAMS.unregistered(params.program),
 )

@@ -5,13 +5,13 @@ Light on import: Ray itself is imported when a cluster is opened, so that a mach
 
 import contextlib
 import importlib
-import ipaddress
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from dataeff_al.addresses import is_loopback
 from dataeff_al.errors import DataeffError, UnavailableError
 from services.actors.local_ray import PATIENT, forget_earlier_settings, local_ray, surroundings
 from services.actors.processes import needed
@@ -149,11 +149,7 @@ def _check_answers(address: str) -> None:
 
 
 def _on_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]") or address
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(address.rpartition(":")[0].strip("[]") or address)
 
 
 def _described(ray: Any, *, local: bool) -> Cluster:

@@ -40,7 +40,7 @@ class Seat:
         """
         one_thread_each()
         self._load_plugins()
-        self._register_programs()
+        self._register_file()
         return KeeperLine(self.keeper)
 
     def blobs(self, line: KeeperLine) -> TransferredBlobs:
@@ -52,13 +52,13 @@ class Seat:
         return TransferredSpool(line)
 
     @staticmethod
-    def _register_programs() -> None:
+    def _register_file() -> None:
         """The programs of the actor's own node: where they lie is that node's affair."""
         programs = Settings.from_environment().programs
         if programs is not None:
-            from services.programs import register_programs  # only after the number of threads is set
+            from services.registering import register_file  # only after the number of threads is set
 
-            register_programs(programs)
+            register_file(programs)
 
     def _load_plugins(self) -> None:
         with tempfile.TemporaryDirectory(prefix="dataeff-plugins-") as folder:

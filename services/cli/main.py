@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import typer
 
-from services.cli import answering, checking, installation, labelling, models, running, service
+from services.cli import answering, checking, installation, labeler_service, labelling, models, running, service
 from services.cli.failures import exit_code_of
 from services.runtime import Settings, arm_failpoints
 
-_GROUPS = (running, service, checking, labelling, answering, models, installation)
+_GROUPS = (running, service, checking, labelling, labeler_service, answering, models, installation)
 # typer swallows Ctrl-C and hands this code on instead.
 _TYPER_INTERRUPTED = 130
 
@@ -53,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(given))
 
 
-def _register_programs() -> None:
+def _register_file() -> None:
     programs = Settings.from_environment().programs
     if programs is not None:
-        from services.programs import register_programs
+        from services.registering import register_file
 
-        register_programs(programs)
+        register_file(programs)
         # Actors of a local Ray inherit it, and work in another folder.
         os.environ["DATAEFF_PROGRAMS"] = str(programs.resolve())
 
@@ -73,7 +73,7 @@ def run(given: Sequence[str]) -> int:
     rest = [argument for argument in options if argument != "--debug"] + list(given[len(options) :])
     try:
         arm_failpoints()
-        _register_programs()
+        _register_file()
         code = build_app()(rest, prog_name="dataeff-al", standalone_mode=False)
         sys.stdout.flush()
         if code == _TYPER_INTERRUPTED:

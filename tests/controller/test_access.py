@@ -7,10 +7,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from dataeff_al.addresses import is_loopback
 from dataeff_al.errors import AccessError, RequestError
 from dataeff_al.rpc import Client
 from dataeff_al.rpc.v1 import campaigns_pb2, campaigns_pb2_grpc, labeling_pb2, models_pb2
-from services.rpc.access import Binding, is_loopback, lets_in, read_tokens
+from services.rpc.access import Binding, lets_in, read_tokens
 
 TOKEN = "correct horse battery staple"
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()

@@ -12,16 +12,15 @@ import pytest
 
 from dataeff_al import registry
 from dataeff_al.errors import CapabilityError, LabelingError, SpecError, UnknownNameError
-from dataeff_al.labeling import programs
 from dataeff_al.labeling.asking import Raised, tried
-from dataeff_al.labeling.programs import Program
+from dataeff_al.labeling.programs import PROGRAMS, Program
 from dataeff_al.labeling.types import Label, LabelerContext, LabelFailure, Request
 from dataeff_al.samples.arrays import array_pool
 from dataeff_al.samples.codecs import codec_for
 from dataeff_al.samples.npz import columns_from
 from dataeff_al.samples.protocol import PoolContext
 from dataeff_al.testing.labelers import check_labeler
-from services.programs import register_programs
+from services.registering import register_file
 
 BRIGHT = """
 import json, os, pathlib, sys, time
@@ -38,7 +37,7 @@ CLASSES = {"kind": "class", "classes": ["dark", "bright"]}
 
 @pytest.fixture(autouse=True)
 def _no_program_stays(monkeypatch):
-    monkeypatch.setattr(programs, "_known", {})
+    monkeypatch.setattr(PROGRAMS, "_known", {})
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def built(tmp_path, pool):
         script = tmp_path / "tool.py"
         script.write_text(BRIGHT + more + tail, encoding="utf-8")
         command = [sys.executable, str(script), "{input}", "{output}", "{request}"]
-        programs.register({"tool": Program(command=tuple(command), **declared)})
+        PROGRAMS.register({"tool": Program(command=tuple(command), **declared)})
         plugin = registry.get("labelers", "command")
         given = {"program": "tool", "target": target or CLASSES, "cost": cost, "settings": settings or {}}
         params = plugin.params.model_validate_json(json.dumps(given))
@@ -202,14 +201,14 @@ def test_a_program_that_is_not_there_or_not_known_is_refused_when_it_is_built(bu
     params = plugin.params.model_validate_json(json.dumps({"program": "tol", "target": CLASSES}))
     with pytest.raises(UnknownNameError, match=r"Did you mean 'tool'"):
         plugin.factory()(params, context)
-    programs.register({"tol": Program(command=("/nowhere/solve", "{input}", "{output}"))})
+    PROGRAMS.register({"tol": Program(command=("/nowhere/solve", "{input}", "{output}"))})
     with pytest.raises(LabelingError, match=r"must be a file that can be run, but got '/nowhere/solve'"):
         plugin.factory()(params, context)
 
 
 def test_answers_on_a_grid_need_a_grid():
     plugin = registry.get("labelers", "command")
-    programs.register({"tool": Program(command=(sys.executable, "{input}", "{output}"))})
+    PROGRAMS.register({"tool": Program(command=(sys.executable, "{input}", "{output}"))})
 
     params = plugin.params.model_validate_json(
         json.dumps({"program": "tool", "target": {"kind": "mask", "classes": ["a", "b"]}})
@@ -236,7 +235,7 @@ def test_a_file_of_programs_is_checked(text, words, tmp_path):
     path = tmp_path / "programs.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
-        register_programs(path)
+        register_file(path)
     assert words in str(caught.value)
     assert "programs.yaml" in str(caught.value)
 
@@ -247,6 +246,6 @@ def test_paths_in_a_file_of_programs_begin_at_its_folder(tmp_path):
         "programs: {a: {command: [bin/solve, '{here}/b.py', '{input}', '{output}']}, "
         "b: {command: [solve, '{input}', '{output}']}}"
     )
-    register_programs(path)
-    assert programs.program("a").command[:2] == (str(tmp_path / "bin/solve"), str(tmp_path / "b.py"))
-    assert programs.program("b").command[0] == "solve"
+    register_file(path)
+    assert PROGRAMS.get("a").command[:2] == (str(tmp_path / "bin/solve"), str(tmp_path / "b.py"))
+    assert PROGRAMS.get("b").command[0] == "solve"

@@ -1,0 +1,1 @@
+"""A labeler behind LabelerService: campaigns elsewhere ask it by ``labeler: {kind: remote}``."""

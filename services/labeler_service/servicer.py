@@ -1,0 +1,73 @@
+"""Decode, call the desk in a thread, encode."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from dataeff_al.errors import RequestError
+from dataeff_al.rpc import labeler_messages as messages
+from dataeff_al.rpc import limits
+from dataeff_al.rpc.v1 import labelers_pb2 as pb
+from dataeff_al.rpc.v1 import labelers_pb2_grpc
+from services.labeler_service.desk import Desk
+from services.rpc import requests
+from services.rpc.calls import Calls, Context
+
+_ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
+
+
+class LabelerServicer(labelers_pb2_grpc.LabelerServiceServicer):
+    """Implements LabelerService with a desk."""
+
+    def __init__(self, desk: Desk, calls: Calls) -> None:
+        self._desk, self._calls = desk, calls
+
+    async def Describe(  # noqa: N802
+        self, request: pb.DescribeLabelerRequest, context: Context
+    ) -> pb.DescribeLabelerResponse:
+        """Tell what is answered."""
+        info = await self._calls.answer(context, self._desk.describe, request.samples)
+        return messages.info_message(info)
+
+    async def Start(self, request: pb.StartAttemptsRequest, context: Context) -> pb.StartAttemptsResponse:  # noqa: N802
+        """Take on attempts."""
+        await self._calls.answer(context, self._start, request)
+        return pb.StartAttemptsResponse()
+
+    async def Poll(self, request: pb.PollAttemptsRequest, context: Context) -> pb.PollAttemptsResponse:  # noqa: N802
+        """Tell how attempts stand."""
+        found = await self._calls.answer(context, self._poll, request)
+        return pb.PollAttemptsResponse(attempts=map(messages.progress_message, found))
+
+    async def Ack(self, request: pb.AckAttemptsRequest, context: Context) -> pb.AckAttemptsResponse:  # noqa: N802
+        """Forget attempts."""
+        await self._calls.answer(context, lambda: self._desk.ack(_attempts(request.attempts)))
+        return pb.AckAttemptsResponse()
+
+    async def Cancel(self, request: pb.CancelAttemptsRequest, context: Context) -> pb.CancelAttemptsResponse:  # noqa: N802
+        """Drop attempts."""
+        await self._calls.answer(context, lambda: self._desk.cancel(_attempts(request.attempts)))
+        return pb.CancelAttemptsResponse()
+
+    def _start(self, request: pb.StartAttemptsRequest) -> None:
+        attempts = _attempts([each.attempt for each in request.attempts])
+        if len(attempts) != len(request.attempts):
+            raise RequestError(f"attempts must differ, but got {len(request.attempts) - len(attempts)} twice.")
+        size = sum(len(each.request) for each in request.attempts)
+        if size > limits.MAX_ARRAYS_BYTES:
+            raise RequestError(f"attempts must have at most {limits.MAX_ARRAYS_BYTES} bytes together, but got {size}.")
+        self._desk.start(request.samples, {each.attempt: each.request for each in request.attempts})
+
+    def _poll(self, request: pb.PollAttemptsRequest) -> list[messages.AttemptProgress]:
+        if not (math.isfinite(request.wait_s) and 0 <= request.wait_s <= limits.MAX_WAIT_S):
+            raise RequestError(f"wait_s must be 0 to {limits.MAX_WAIT_S:g}, but got {request.wait_s!r}.")
+        return list(self._desk.poll(_attempts(request.attempts), request.wait_s))
+
+
+def _attempts(given: Sequence[str]) -> tuple[str, ...]:
+    """Different attempts by their form. Raises RequestError."""
+    found = requests.attempts(given)
+    for attempt in found:
+        if not _ATTEMPT.match(attempt):
+            raise RequestError(f"an attempt must be letters, digits, '_' and '-', but got {attempt[:80]!r}.")
+    return found
