@@ -22,6 +22,13 @@ class Blobs(Protocol):
         """Whether the blob is here."""
 
 
+class OwnBlobs(Blobs, Protocol):
+    """Blobs that this process keeps itself."""
+
+    def discard(self, ref: Ref) -> None:
+        """Remove a blob that nothing refers to, where it is here."""
+
+
 def put_all(blobs: Blobs, contents: Sequence[bytes]) -> list[Ref]:
     """Keep many contents, several at once: each waits for the disk, which takes their writes together."""
     if len(contents) < _AT_ONCE:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol
 
-from dataeff_al.blobs import Blobs
+from dataeff_al.blobs import OwnBlobs
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.spec import CampaignSpec
 from dataeff_al.digests import Ref
@@ -39,7 +39,7 @@ class Hosts(Protocol):
     """What a campaign runs on: workers, labelers, and the blobs that both can reach."""
 
     @property
-    def blobs(self) -> Blobs:
+    def blobs(self) -> OwnBlobs:
         """Where arrays are."""
 
     @property
@@ -122,7 +122,7 @@ class InlineHosts:
 
     def __init__(
         self,
-        blobs: Blobs,
+        blobs: OwnBlobs,
         make_parts: Callable[[CampaignSpec], Parts],
         make_worker: Callable[[], Any],
         make_spool: Callable[[], Spool],

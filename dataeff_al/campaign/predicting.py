@@ -11,11 +11,10 @@ from dataeff_al.campaign.run_folder import RunFolder
 from dataeff_al.errors import DataError
 from dataeff_al.labeling.npz_writing import prediction_arrays, sample_arrays
 from dataeff_al.learners.ensemble import restore
-from dataeff_al.learners.predicting import predictions
+from dataeff_al.learners.predicting import predictions_where_defined
 from dataeff_al.samples.archive import read_arrays, write_arrays
 from dataeff_al.samples.declared import target_from_json
 from dataeff_al.samples.npz import BESIDE, InputKey, Reading, SampleFile, columns_from, samples_of
-from dataeff_al.samples.regions import blanked, undefined_codes
 from dataeff_al.samples.types import Sample, SampleId, SampleSpec
 
 
@@ -52,7 +51,7 @@ class RunModel:
         """
         if not samples:
             raise DataError("a model must be given at least one sample, but got 0.")
-        return self._where_defined(samples, predictions(self.learner, self.codec.soften, samples))
+        return predictions_where_defined(self.learner, self.codec, self.samples, self.target, samples)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Predictions for arrays ``(n, *shape)`` of the pool's input field, such as images ``(n, c, h, w)``."""
@@ -62,12 +61,6 @@ class RunModel:
             raise DataError(f"the model's input must be {_rows(form.shape)}, but got {rows.shape}.")
         rows = rows.astype(form.dtype)
         return self.predict([Sample(SampleId(str(n)), {self.samples.input: row}, str(n)) for n, row in enumerate(rows)])
-
-    def _where_defined(self, samples: Sequence[Sample], predicted: np.ndarray) -> np.ndarray:
-        if not undefined_codes(self.target, self.samples):
-            return predicted
-        codes = np.stack([sample.fields[self.samples.input] for sample in samples])
-        return blanked(self.target, self.samples, codes, predicted)
 
 
 def read_inputs(path: Path, spec: SampleSpec) -> SampleFile:

@@ -86,6 +86,11 @@ def _most(state: State, purpose: Purpose) -> int | None:
     return account.free // state.queries_cost if account.wasted else None
 
 
+def predict(state: State, model: str, samples: str) -> Task:
+    """Use a model on samples that somebody brought."""
+    return {**_base(state), "model": model, "samples": samples}
+
+
 def train(state: State, number: int, role: Role = "main") -> Task:
     """Fit a model to what is labelled so far; for the reference line, to the labelled pool."""
     purposes: tuple[Purpose, ...] = ("reference",) if role == "reference" else ("initial", "acquire")

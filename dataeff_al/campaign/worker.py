@@ -15,6 +15,7 @@ import torch
 
 from dataeff_al.blobs import Blobs, put_all
 from dataeff_al.campaign.owned import owned_labels
+from dataeff_al.campaign.served import pack_predictions, samples_in
 from dataeff_al.campaign.showing import as_shown, stages
 from dataeff_al.campaign.tasks import Task
 from dataeff_al.campaign.training import assembled, trained, trained_member
@@ -24,7 +25,7 @@ from dataeff_al.errors import DataError
 from dataeff_al.events import account_of
 from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
-from dataeff_al.learners.predicting import ROWS, predictions
+from dataeff_al.learners.predicting import ROWS, predictions, predictions_where_defined
 from dataeff_al.learners.protocol import Learner
 from dataeff_al.metrics import evaluate, sample_errors
 from dataeff_al.numerics import prepare_thread
@@ -165,6 +166,16 @@ class Worker:
         validation, _ = self._measured(task, learner, task["validation"])
         test, predicted = self._measured(task, learner, task["test"])
         return self._result(validation=validation, test=test, cases=self._cases(task, predicted))
+
+    def predict(self, task_ref: Ref) -> Ref:
+        """What a model says of packed samples, packed under the contract's keys."""
+        task = self._desk.json(task_ref)
+        learner = self._desk.learner(task, task["model"])
+        assert learner is not None
+        parts, target = self._desk.parts(task), self._desk.target(task)
+        samples = samples_in(self._blobs.get(Ref(task["samples"])))
+        predicted = predictions_where_defined(learner, parts.codec, parts.pool.spec, target, samples)
+        return self._blobs.put(pack_predictions(target, predicted, about=task["samples"]))
 
     def _measured(self, task: Task, learner: Learner, rows: Sequence[Any]) -> tuple[dict[str, float], np.ndarray]:
         if not rows:

@@ -53,6 +53,10 @@ class MemoryBlobs:
         """Whether the blob is here."""
         return ref in self._content
 
+    def discard(self, ref: Ref) -> None:
+        """Remove a blob that nothing refers to any more, where it is here."""
+        self._content.pop(ref, None)
+
 
 class FileBlobs:
     """Blobs as files ``ab/cdef...`` below a folder. Several processes may share the folder.

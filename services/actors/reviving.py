@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dataeff_al.blobs import Blobs
+from dataeff_al.blobs import OwnBlobs
 from dataeff_al.campaign.assembly import Parts
 from dataeff_al.campaign.hosts import Host
 from dataeff_al.campaign.place import Place
@@ -66,7 +66,7 @@ class RevivingHosts:
         self._thread.join(END_S)
 
     @property
-    def blobs(self) -> Blobs:
+    def blobs(self) -> OwnBlobs:
         """Where arrays are: on this machine's disk, whatever becomes of Ray."""
         return self._newest.blobs
 

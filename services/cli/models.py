@@ -96,17 +96,41 @@ def _export_onnx(run: Path, out: Path, plugins: list[Path] | None) -> None:
 
 
 def predict(
-    run: Folder,
+    run: Run,
     source: Annotated[Path, typer.Option("--in", metavar="X.npz", help="The samples.")],
     out: Annotated[Path, typer.Option("--out", metavar="Y.npz", help="Where to write the predictions.")],
+    target: Target = None,
     plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict a file of samples with a run's model."""
+    """Predict a file of samples with a run's model, here or at a controller."""
+    count = _predicted_there(run, target, source, out) if target else _predicted_here(Path(run), plugins, source, out)
+    typer.echo(json.dumps({"predicted": count, "out": str(out)}) if as_json else f"{count} samples predicted: {out}")
+
+
+def _predicted_here(run: Path, plugins: list[Path] | None, source: Path, out: Path) -> int:
+    model = _model(run, plugins)
     from dataeff_al.campaign.predicting import predict_file
 
-    count = predict_file(_model(run, plugins), source, out)
-    typer.echo(json.dumps({"predicted": count, "out": str(out)}) if as_json else f"{count} samples predicted: {out}")
+    return predict_file(model, source, out)
+
+
+def _predicted_there(campaign: str, target: str, source: Path, out: Path) -> int:
+    from dataeff_al.labeling.npz_writing import sample_arrays
+    from dataeff_al.samples.archive import write_arrays
+    from dataeff_al.samples.file_pool import file_pool
+    from services.direct import check_writable
+    from services.runs import client_of
+    from services.runtime import Settings
+
+    check_writable(out)
+    pool = file_pool(source, answered=False)
+    fields = {name: pool.columns.rows(name, slice(None)) for name in pool.spec.fields}
+    named = sample_arrays(pool.spec, pool.read(pool.ids()))
+    kept = {key: named[key] for key in ("id", "group", "pixel_size_mm") if key in named}
+    with client_of(Settings.from_environment(), target) as client:
+        write_arrays(out, kept | client.predict(campaign, fields))
+    return len(pool.ids())
 
 
 def _model(run: Path, plugins: list[Path] | None) -> "RunModel":

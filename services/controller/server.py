@@ -12,6 +12,7 @@ from dataeff_al.rpc.v1.labeling_pb2_grpc import add_LabelingServiceServicer_to_s
 from dataeff_al.rpc.v1.models_pb2_grpc import add_ModelServiceServicer_to_server
 from services.controller.controller import Controller
 from services.controller.leases import Leases
+from services.controller.models import Models
 from services.controller.servicers import CampaignServicer, LabelingServicer, ModelServicer
 from services.rpc.access import Binding
 from services.rpc.calls import Calls
@@ -57,7 +58,7 @@ class Server:
         controller = self._controller
         add_CampaignServiceServicer_to_server(CampaignServicer(controller, calls, self._closing), server)
         add_LabelingServiceServicer_to_server(LabelingServicer(Leases(controller), calls), server)
-        add_ModelServiceServicer_to_server(ModelServicer(controller, calls), server)
+        add_ModelServiceServicer_to_server(ModelServicer(Models(controller.families), calls), server)
 
 
 async def serve(controller: Controller, binding: Binding, stop: asyncio.Event, ready: Callable[[int], None]) -> bool:

@@ -10,7 +10,7 @@ from dataeff_al.rpc.v1 import campaigns_pb2 as pb
 from dataeff_al.rpc.v1 import campaigns_pb2_grpc, labeling_pb2, labeling_pb2_grpc, models_pb2, models_pb2_grpc
 from services.controller.controller import Controller
 from services.controller.leases import Leases
-from services.controller.models import newest_model
+from services.controller.models import Models
 from services.controller.watching import Watching
 from services.rpc.calls import Calls, Context
 from services.rpc.status import refusal
@@ -138,15 +138,22 @@ class LabelingServicer(labeling_pb2_grpc.LabelingServiceServicer):
 class ModelServicer(models_pb2_grpc.ModelServiceServicer):
     """Trained models."""
 
-    def __init__(self, controller: Controller, calls: Calls) -> None:
-        self._controller, self._calls = controller, calls
+    def __init__(self, models: Models, calls: Calls) -> None:
+        self._models, self._calls = models, calls
+
+    async def Predict(  # noqa: N802
+        self, request: models_pb2.PredictRequest, context: Context
+    ) -> models_pb2.PredictResponse:
+        """Use a model."""
+        call = self._models.predict
+        digest, predictions = await self._calls.answer(context, call, request.campaign, request.samples)
+        return models_pb2.PredictResponse(digest=digest, predictions=predictions)
 
     async def Download(  # noqa: N802
         self, request: models_pb2.DownloadRequest, context: Context
     ) -> AsyncIterator[models_pb2.DownloadResponse]:
         """Send a model in pieces."""
-        families = self._controller.families
-        card, content = await self._calls.answer(context, newest_model, families, request.campaign)
+        card, content = await self._calls.answer(context, self._models.newest, request.campaign)
         yield models_pb2.DownloadResponse(card=convert.card_message(card))
         for start in range(0, len(content), limits.CHUNK_BYTES):
             yield models_pb2.DownloadResponse(chunk=content[start : start + limits.CHUNK_BYTES])

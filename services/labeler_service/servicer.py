@@ -41,15 +41,16 @@ class LabelerServicer(labelers_pb2_grpc.LabelerServiceServicer):
 
     async def Ack(self, request: pb.AckAttemptsRequest, context: Context) -> pb.AckAttemptsResponse:  # noqa: N802
         """Forget attempts."""
-        await self._calls.answer(context, lambda: self._desk.ack(_attempts(request.attempts)))
+        await self._calls.answer(context, lambda: self._desk.ack(_changed(request)))
         return pb.AckAttemptsResponse()
 
     async def Cancel(self, request: pb.CancelAttemptsRequest, context: Context) -> pb.CancelAttemptsResponse:  # noqa: N802
         """Drop attempts."""
-        await self._calls.answer(context, lambda: self._desk.cancel(_attempts(request.attempts)))
+        await self._calls.answer(context, lambda: self._desk.cancel(_changed(request)))
         return pb.CancelAttemptsResponse()
 
     def _start(self, request: pb.StartAttemptsRequest) -> None:
+        requests.request_id(request.request_id)
         attempts = _attempts([each.attempt for each in request.attempts])
         if len(attempts) != len(request.attempts):
             raise RequestError(f"attempts must differ, but got {len(request.attempts) - len(attempts)} twice.")
@@ -62,6 +63,11 @@ class LabelerServicer(labelers_pb2_grpc.LabelerServiceServicer):
         if not (math.isfinite(request.wait_s) and 0 <= request.wait_s <= limits.MAX_WAIT_S):
             raise RequestError(f"wait_s must be 0 to {limits.MAX_WAIT_S:g}, but got {request.wait_s!r}.")
         return list(self._desk.poll(_attempts(request.attempts), request.wait_s))
+
+
+def _changed(request: pb.AckAttemptsRequest | pb.CancelAttemptsRequest) -> tuple[str, ...]:
+    requests.request_id(request.request_id)
+    return _attempts(request.attempts)
 
 
 def _attempts(given: Sequence[str]) -> tuple[str, ...]:

@@ -11,15 +11,20 @@ from dataeff_al.sentences import shown
 from dataeff_al.stores.protocol import RequestKey
 
 
-def request_key(request_id: str, method: str, content: Any) -> RequestKey:
-    """A mutation's name and the digest of what it asks. Raises RequestError when the name is not one."""
-    printable = all("!" <= letter <= "~" for letter in request_id)
-    if not 0 < len(request_id) <= limits.MAX_REQUEST_ID or not printable:
+def request_id(given: str) -> str:
+    """The caller's name for a request by its form. Raises RequestError."""
+    printable = all("!" <= letter <= "~" for letter in given)
+    if not 0 < len(given) <= limits.MAX_REQUEST_ID or not printable:
         raise RequestError(
             f"request_id must be 1 to {limits.MAX_REQUEST_ID} printable ASCII characters without spaces, but got "
-            f"{shown(request_id)}."
+            f"{shown(given)}."
         )
-    return RequestKey(request_id, digest_json([method, content]))
+    return given
+
+
+def request_key(given: str, method: str, content: Any) -> RequestKey:
+    """A mutation's name and the digest of what it asks. Raises RequestError when the name is not one."""
+    return RequestKey(request_id(given), digest_json([method, content]))
 
 
 def text(name: str, value: str, most: int, *, least: int = 0) -> str:

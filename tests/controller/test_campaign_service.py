@@ -1,9 +1,27 @@
 import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from dataeff_al.errors import ConflictError, NotFoundError, RequestError, SpecError, StateError, UnavailableError
-from dataeff_al.rpc import Client
+from dataeff_al.campaign.assembly import Parts
+from dataeff_al.campaign.launch import spec_of
+from dataeff_al.campaign.outcome import model_card
+from dataeff_al.campaign.predicting import RunModel
+from dataeff_al.errors import (
+    ConflictError,
+    DataError,
+    NotFoundError,
+    RequestError,
+    SpecError,
+    StateError,
+    UnavailableError,
+)
+from dataeff_al.rpc import Client, model_client
+from dataeff_al.rpc.v1 import models_pb2
+from dataeff_al.stores.arrays import pack
+from services.controller.models import AT_ONCE, Models
 
 
 def run_to_end(client, text):
@@ -36,6 +54,83 @@ def test_the_model_can_be_downloaded_and_is_the_one_that_was_trained(client, tex
     with pytest.raises(NotFoundError):
         client.download("nobody", tmp_path / "none")
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.fixture
+def kept_blobs(controller):
+    folder = controller.families._folder_of("any").parents[1] / "blobs"
+    return lambda: {path.name for path in folder.glob("??/*")}
+
+
+def test_the_model_predicts_for_those_who_do_not_have_it(client, texts, controller, kept_blobs, monkeypatch):
+    campaign, _ = run_to_end(client, texts.quick())
+    x, before = np.random.default_rng(0).random((7, 1, 8, 8), dtype=np.float32), kept_blobs()
+    found = client.predict(campaign, {"x": x, "unheard_of": np.zeros(7)})
+    assert found["classes"].tolist() == [str(digit) for digit in range(10)]
+    np.testing.assert_array_equal(found["label"], found["probabilities"].argmax(axis=1))
+    state = controller.families.standing.state(campaign)
+    spec = spec_of(state.created)
+    content = controller.families.hosts.blobs.get(model_card(spec, state)["digest"])
+    model = RunModel(Parts(spec, Path(), None), model_card(spec, state), content)
+    np.testing.assert_allclose(found["probabilities"], model(x), rtol=1e-6)
+    # A large request is sent in parts, and nothing of any stays.
+    monkeypatch.setattr(model_client, "BLOCK_BYTES", 600)
+    in_parts = client.predict(campaign, {"x": x})
+    np.testing.assert_allclose(in_parts["probabilities"], found["probabilities"], rtol=1e-6)
+    assert in_parts["classes"].tolist() == found["classes"].tolist()
+    assert kept_blobs() == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"x": np.zeros((2, 1, 9, 9), np.float32)}, r"'x' must be \(n, 1, 8, 8\) float32, but got \(2, 1, 9, 9\)"),
+        ({"x": np.zeros((2, 1, 8, 8))}, "float32, but got .* float64"),
+        ({"x": np.full((2, 1, 8, 8), np.nan, np.float32)}, "'x' must be finite"),
+        ({"x": np.full((2, 1, 8, 8), 7, np.float32)}, "'x' must lie in 0 to 1"),
+        ({"mask": np.zeros((2, 8, 8), np.uint8)}, "samples must have 'x', but got"),
+        ({"x": np.zeros((0, 1, 8, 8), np.float32)}, "at least 1"),
+        ({"x": np.float32(1)}, "at least 1"),
+        ({"x": np.zeros((2, 3)), "y": np.zeros((3, 3))}, "of one length"),
+        ({}, "at least 1"),
+    ],
+)
+def test_samples_of_another_form_get_no_prediction(fields, words, client, predicted):
+    with pytest.raises(DataError, match=words):
+        client.predict(predicted, fields)
+
+
+@pytest.fixture(scope="module")
+def predicted(target, texts):
+    with Client(target) as client:
+        yield run_to_end(client, texts.quick())[0]
+
+
+def test_what_is_no_packing_gets_no_prediction(client, predicted, kept_blobs):
+    before = kept_blobs()
+    for content, error in ((b"", DataError), (b"dalarr01", DataError), (b"x" * (2**25 + 1), RequestError)):
+        request = models_pb2.PredictRequest(campaign=predicted, samples=content)
+        with pytest.raises(error):
+            client._connection.call(client._models.Predict, request)
+    assert kept_blobs() == before
+
+
+def test_nothing_predicts_before_a_model_was_trained(client, texts):
+    ward = client.create(texts.ward())
+    with pytest.raises(StateError, match="must have trained a model"):
+        client.predict(ward.id, {"x": np.zeros((1, 1, 8, 8), np.float32)})
+    with pytest.raises(NotFoundError):
+        client.predict("nobody", {"x": np.zeros((1, 1, 8, 8), np.float32)})
+
+
+def test_a_crowd_that_asks_for_predictions_is_told_to_wait(controller, predicted):
+    models = Models(controller.families)
+    content = pack({"x": np.zeros((1, 1, 8, 8), np.float32)})
+    with ThreadPoolExecutor(AT_ONCE) as crowd, models._place():
+        waiting = [crowd.submit(models.predict, predicted, content) for _ in range(AT_ONCE)]
+        refused = next(iter(wait(waiting, return_when=FIRST_COMPLETED).done))
+        assert isinstance(refused.exception(), UnavailableError)
+    assert sum(future.exception() is None for future in waiting) == AT_ONCE - 1
 
 
 def test_twins_and_repeats_belong_to_their_campaign(client, texts):

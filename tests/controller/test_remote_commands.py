@@ -103,3 +103,18 @@ def test_attempts_of_unknown_outcome_are_settled_at_a_controller(controller, cli
     assert "must be of unknown outcome" in capsys.readouterr().err
     assert said("settle", campaign, "--all", "--as", "wasted", "--json", *at) == [paid]
     assert client.get(campaign).evaluation.wasted == 3
+
+
+def test_a_controller_predicts_a_file(process, texts, tmp_path, said):
+    with Client(process.target) as client:
+        campaign = client.create(texts.quick()).id
+        list(client.watch(campaign))
+    x = np.random.default_rng(2).random((5, 1, 8, 8), dtype=np.float32)
+    np.savez(tmp_path / "x.npz", x=x, id=np.array(list("vwxyz")), mask=np.zeros((5, 8, 8), np.uint8))
+    files = ("--in", tmp_path / "x.npz", "--out", tmp_path / "y.npz")
+    told = said("predict", campaign, *files, "--target", process.target, "--json")
+    assert told == {"predicted": 5, "out": str(tmp_path / "y.npz")}
+    with np.load(tmp_path / "y.npz") as file:
+        assert file["id"].tolist() == list("vwxyz")
+        np.testing.assert_array_equal(file["label"], file["probabilities"].argmax(axis=1))
+    assert run(["predict", "nobody", *map(str, files), "--target", process.target]) == 1

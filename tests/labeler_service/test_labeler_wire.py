@@ -86,9 +86,21 @@ def test_attempts_have_names_of_bounded_form(attempts, words, client, pool, pack
 def test_an_attempt_stands_once_in_a_request(client, pool, packed):
     asking, content = client(), next(iter(packed.values()))
     twice = [pb.AttemptRequest(attempt="k0", request=content)] * 2
-    request = pb.StartAttemptsRequest(samples=messages.form_text(pool.spec), attempts=twice)
+    request = pb.StartAttemptsRequest(request_id="a", samples=messages.form_text(pool.spec), attempts=twice)
     with pytest.raises(RequestError, match="attempts must differ"):
         asking._connection.call(asking._stub.Start, request)
+
+
+def test_calls_that_change_something_have_a_name(client, packed):
+    asking, content = client(), next(iter(packed.values()))
+    attempt = pb.AttemptRequest(attempt="k0", request=content)
+    for method, request in (
+        ("Start", pb.StartAttemptsRequest(attempts=[attempt])),
+        ("Ack", pb.AckAttemptsRequest(attempts=["k0"])),
+        ("Cancel", pb.CancelAttemptsRequest(attempts=["k0"], request_id="a b")),
+    ):
+        with pytest.raises(RequestError, match="request_id must be"):
+            asking._connection.call(getattr(asking._stub, method), request)
 
 
 def test_more_than_a_message_may_hold_is_refused(client, pool):

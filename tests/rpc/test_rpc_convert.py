@@ -13,7 +13,7 @@ from dataeff_al.labeling.packing import pack_request
 from dataeff_al.labeling.types import Request
 from dataeff_al.rpc import convert
 from dataeff_al.rpc.types import CampaignInfo, Form, Lease, ModelCard, Page, Receipt, Renewed, UnknownAttempt
-from dataeff_al.rpc.v1 import campaigns_pb2, labeling_pb2, models_pb2
+from dataeff_al.rpc.v1 import campaigns_pb2, labelers_pb2, labeling_pb2, models_pb2
 from dataeff_al.samples.types import FieldSpec, Sample, SampleSpec, TargetSpec
 from dataeff_al.stores.protocol import StoredEvent
 
@@ -151,8 +151,8 @@ def test_enums_say_nothing_when_nothing_was_said():
 
 def test_every_call_that_changes_something_carries_a_request_id():
     reads = {"ValidateRequest", "GetRequest", "ListRequest", "WatchRequest", "DownloadRequest"}
-    reads |= {"DescribeRequest", "ListLeasedRequest"}
-    for file in (campaigns_pb2, labeling_pb2, models_pb2):
+    reads |= {"DescribeRequest", "ListLeasedRequest", "PredictRequest", "DescribeLabelerRequest", "PollAttemptsRequest"}
+    for file in (campaigns_pb2, labelers_pb2, labeling_pb2, models_pb2):
         for service in file.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 wanted = method.input_type.name not in reads

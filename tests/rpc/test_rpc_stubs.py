@@ -32,7 +32,7 @@ def test_every_service_method_message_and_field_is_explained(proto):
 
 
 def test_there_are_protos_to_look_at():
-    assert len(PROTOS) == 3
+    assert len(PROTOS) == 4
 
 
 def test_the_client_needs_neither_torch_nor_ray():

@@ -24,19 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61taeff_al/rpc/v1/models.proto\x12\x11\x64\x61taeff_al.rpc.v1\"#\n\x0f\x44ownloadRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"7\n\tModelCard\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04\x63\x61rd\x18\x03 \x01(\t\"Y\n\x10\x44ownloadResponse\x12,\n\x04\x63\x61rd\x18\x01 \x01(\x0b\x32\x1c.dataeff_al.rpc.v1.ModelCardH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2e\n\x0cModelService\x12U\n\x08\x44ownload\x12\".dataeff_al.rpc.v1.DownloadRequest\x1a#.dataeff_al.rpc.v1.DownloadResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61taeff_al/rpc/v1/models.proto\x12\x11\x64\x61taeff_al.rpc.v1\"3\n\x0ePredictRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x01(\x0c\"6\n\x0fPredictResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x13\n\x0bpredictions\x18\x02 \x01(\x0c\"#\n\x0f\x44ownloadRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"7\n\tModelCard\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04\x63\x61rd\x18\x03 \x01(\t\"Y\n\x10\x44ownloadResponse\x12,\n\x04\x63\x61rd\x18\x01 \x01(\x0b\x32\x1c.dataeff_al.rpc.v1.ModelCardH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xb7\x01\n\x0cModelService\x12P\n\x07Predict\x12!.dataeff_al.rpc.v1.PredictRequest\x1a\".dataeff_al.rpc.v1.PredictResponse\x12U\n\x08\x44ownload\x12\".dataeff_al.rpc.v1.DownloadRequest\x1a#.dataeff_al.rpc.v1.DownloadResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dataeff_al.rpc.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DOWNLOADREQUEST']._serialized_start=53
-  _globals['_DOWNLOADREQUEST']._serialized_end=88
-  _globals['_MODELCARD']._serialized_start=90
-  _globals['_MODELCARD']._serialized_end=145
-  _globals['_DOWNLOADRESPONSE']._serialized_start=147
-  _globals['_DOWNLOADRESPONSE']._serialized_end=236
-  _globals['_MODELSERVICE']._serialized_start=238
-  _globals['_MODELSERVICE']._serialized_end=339
+  _globals['_PREDICTREQUEST']._serialized_start=53
+  _globals['_PREDICTREQUEST']._serialized_end=104
+  _globals['_PREDICTRESPONSE']._serialized_start=106
+  _globals['_PREDICTRESPONSE']._serialized_end=160
+  _globals['_DOWNLOADREQUEST']._serialized_start=162
+  _globals['_DOWNLOADREQUEST']._serialized_end=197
+  _globals['_MODELCARD']._serialized_start=199
+  _globals['_MODELCARD']._serialized_end=254
+  _globals['_DOWNLOADRESPONSE']._serialized_start=256
+  _globals['_DOWNLOADRESPONSE']._serialized_end=345
+  _globals['_MODELSERVICE']._serialized_start=348
+  _globals['_MODELSERVICE']._serialized_end=531
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PredictRequest(_message.Message):
+    __slots__ = ("campaign", "samples")
+    CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    campaign: str
+    samples: bytes
+    def __init__(self, campaign: _Optional[str] = ..., samples: _Optional[bytes] = ...) -> None: ...
+
+class PredictResponse(_message.Message):
+    __slots__ = ("digest", "predictions")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    predictions: bytes
+    def __init__(self, digest: _Optional[str] = ..., predictions: _Optional[bytes] = ...) -> None: ...
+
 class DownloadRequest(_message.Message):
     __slots__ = ("campaign",)
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]

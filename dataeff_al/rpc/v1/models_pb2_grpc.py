@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """Hands out models.
+    """Hands out models, and uses them.
     """
 
     def __init__(self, channel):
@@ -35,6 +35,11 @@ class ModelServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Predict = channel.unary_unary(
+                '/dataeff_al.rpc.v1.ModelService/Predict',
+                request_serializer=dataeff__al_dot_rpc_dot_v1_dot_models__pb2.PredictRequest.SerializeToString,
+                response_deserializer=dataeff__al_dot_rpc_dot_v1_dot_models__pb2.PredictResponse.FromString,
+                _registered_method=True)
         self.Download = channel.unary_stream(
                 '/dataeff_al.rpc.v1.ModelService/Download',
                 request_serializer=dataeff__al_dot_rpc_dot_v1_dot_models__pb2.DownloadRequest.SerializeToString,
@@ -43,8 +48,16 @@ class ModelServiceStub:
 
 
 class ModelServiceServicer:
-    """Hands out models.
+    """Hands out models, and uses them.
     """
+
+    def Predict(self, request, context):
+        """What a campaign's newest model says of samples. FAILED_PRECONDITION before the first model was trained,
+        INVALID_ARGUMENT for samples of another form, UNAVAILABLE when too many ask at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Download(self, request, context):
         """A campaign's newest model as safetensors: one message with its card, then its bytes in pieces of at most 1 MiB.
@@ -57,6 +70,11 @@ class ModelServiceServicer:
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Predict': grpc.unary_unary_rpc_method_handler(
+                    servicer.Predict,
+                    request_deserializer=dataeff__al_dot_rpc_dot_v1_dot_models__pb2.PredictRequest.FromString,
+                    response_serializer=dataeff__al_dot_rpc_dot_v1_dot_models__pb2.PredictResponse.SerializeToString,
+            ),
             'Download': grpc.unary_stream_rpc_method_handler(
                     servicer.Download,
                     request_deserializer=dataeff__al_dot_rpc_dot_v1_dot_models__pb2.DownloadRequest.FromString,
@@ -71,8 +89,35 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """Hands out models.
+    """Hands out models, and uses them.
     """
+
+    @staticmethod
+    def Predict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dataeff_al.rpc.v1.ModelService/Predict',
+            dataeff__al_dot_rpc_dot_v1_dot_models__pb2.PredictRequest.SerializeToString,
+            dataeff__al_dot_rpc_dot_v1_dot_models__pb2.PredictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Download(request,
