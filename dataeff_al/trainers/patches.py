@@ -12,6 +12,8 @@ from torch.nn import functional
 from dataeff_al.learners.protocol import TargetBatch
 
 _TURN_DEG, _SCALE, _SHIFT, _TONE = 10.0, 0.1, 0.05, 0.1
+_ALIKE = 0.05
+"""Places that differ by less, as a part of their whole way, lie across the axis from left to right."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _across(x: Tensor, images: int) -> int | None:
         return -1
     at_x = x[:, images]
     changes = [float((at_x.amax(axis) - at_x.amin(axis)).amax()) for axis in range(1, at_x.dim())]
-    return changes.index(max(changes)) - len(changes) if max(changes) > 0 else None
+    return changes.index(max(changes)) - len(changes) if max(changes) > _ALIKE else None
 
 
 def _warped(x: Tensor, targets: TargetBatch, images: int, generator: torch.Generator) -> tuple[Tensor, TargetBatch]:

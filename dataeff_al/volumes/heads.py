@@ -47,7 +47,8 @@ def build(params: HeadsParams, context: PoolContext) -> AnsweredCasePool:
         sources=sources,
         slices=params.unit == "slice",
         context=params.context,
-        with_places=params.places,
+        with_places=bool(params.places),
+        aligned=params.places == "aligned",
     )
     return AnsweredCasePool(cases, form)
 

@@ -52,7 +52,8 @@ def build(params: NiftiParams, context: PoolContext) -> CasePool:
         sources=sources,
         slices=params.unit == "slice",
         context=params.context,
-        with_places=params.places,
+        with_places=bool(params.places),
+        aligned=params.places == "aligned",
     )
     return (CasePool if target is None else AnsweredCasePool)(cases, form, params.held_out)
 

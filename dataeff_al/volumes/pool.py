@@ -39,7 +39,8 @@ class Form:
     """What the cases of a pool have in common.
 
     ``axes``: which of right, front and top are depth, rows and columns. ``sources``: the structures of each source of
-    partial annotations. ``target`` None: nothing is known of the cases.
+    partial annotations. ``target`` None: nothing is known of the cases. ``aligned``: places are those of the first
+    case, onto which the others are laid when they are first read.
     """
 
     channels: tuple[str, ...]
@@ -50,6 +51,7 @@ class Form:
     slices: bool = False
     context: int = 0
     with_places: bool = True
+    aligned: bool = False
 
 
 class CasePool:
@@ -68,6 +70,7 @@ class CasePool:
         self._places = {SampleId(name): place for case in cases for name, place in self._samples_of(case)}
         apart = set(held_out)
         self._held_out = tuple(key for key, (case, _) in self._places.items() if case in apart)
+        self._laid: dict[str, np.ndarray] = {}
         self._spec = _spec(form, self._shape)
         self._digest = _digest(cases, form, held_out)
 
@@ -128,9 +131,21 @@ class CasePool:
         return np.concatenate([images, self._where(case, depth)], dtype=np.float32)
 
     def _where(self, case: Case, depth: int | slice) -> np.ndarray:
-        grids = np.meshgrid(*case.places, indexing="ij") if isinstance(depth, slice) else self._plane(case, depth)
+        grids = self._grids(case, depth)
         order = [self.form.axes.index(axis) for axis in range(3)]
         return np.stack([grids[place] for place in order])
+
+    def _grids(self, case: Case, depth: int | slice) -> Sequence[np.ndarray]:
+        if self.form.aligned:
+            return list(self._aligned(case)[:, depth])
+        return np.meshgrid(*case.places, indexing="ij") if isinstance(depth, slice) else self._plane(case, depth)
+
+    def _aligned(self, case: Case) -> np.ndarray:
+        """Places ``(3, d, h, w)`` in the first case's head."""
+        if case.id not in self._laid:
+            first = next(iter(self._cases.values()))
+            self._laid[case.id] = _laid(case, first)
+        return self._laid[case.id]
 
     def _plane(self, case: Case, depth: int) -> list[np.ndarray]:
         rows, columns = np.meshgrid(*case.places[1:], indexing="ij")
@@ -171,6 +186,14 @@ class AnsweredCasePool(CasePool):
         mask = self._cases[name].mask
         assert mask is not None
         return mask[depth].copy()
+
+
+def _laid(case: Case, first: Case) -> np.ndarray:
+    if case.id == first.id:
+        return np.stack(np.meshgrid(*first.places, indexing="ij"))
+    from dataeff_al.volumes.alignment import aligned_places  # torch is wanted only where samples are read
+
+    return aligned_places(case.images[0], case.places, first.images[0], first.places)
 
 
 def _spec(form: Form, shape: tuple[int, ...]) -> SampleSpec:
@@ -218,5 +241,7 @@ def _digest(cases: Sequence[Case], form: Form, held_out: Sequence[str]) -> Ref:
         "slices": form.slices,
         "target": target,
     }
+    # A pool that aligns nothing keeps the digest that it had.
+    about |= {"aligned": True} if form.aligned else {}
     arrays["form"] = np.frombuffer(canonical_json(about), np.uint8)
     return digest_arrays(arrays)

@@ -49,13 +49,15 @@ class ScanParams(Params):
 
     ``unit``: what one label is for, a whole ``volume`` or one ``slice`` across ``plane``; a slice sample holds
     ``context`` neighbours on each side as further channels. ``places``: three channels that say where in the head a
-    voxel lies, in standard deviations of the head's own extent, for the atlas and for left and right.
+    voxel lies, in standard deviations of the head's own extent, for the atlas and for left and right; ``aligned``: of
+    the extent of the first case, onto which every head is laid by its image, so that the same place is the same part of
+    the head.
     """
 
     unit: Literal["volume", "slice"] = "volume"
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     context: Annotated[int, Field(ge=0, le=8)] = 0
-    places: bool = True
+    places: bool | Literal["aligned"] = True
 
     @model_validator(mode="after")
     def _context_of_slices(self) -> "ScanParams":

@@ -5,6 +5,7 @@ from planted_bug import Bug
 ATTEMPTS = "dataeff_al/campaign/attempts.py"
 LEDGER = "dataeff_al/campaign/ledger.py"
 SPOOL = "dataeff_al/labeling/spool.py"
+SMALL_FILES = "dataeff_al/stores/small_files.py"
 SPOOLED = "dataeff_al/labeling/spooled.py"
 BLOBS = "dataeff_al/stores/blobs.py"
 CHAIN = "dataeff_al/stores/chain.py"
@@ -128,9 +129,9 @@ IN_THE_WORLD = (
     Bug(
         "outcome_of_the_spool_not_durable",
         "An outcome in the spool is not on the disk when the host says that it is done.",
-        SPOOL,
-        "            file.flush()\n            os.fsync(file.fileno())\n",
-        "            file.flush()\n",
+        SMALL_FILES,
+        "        file.flush()\n        os.fsync(file.fileno())\n",
+        "        file.flush()\n",
         (EFFECTS,),
     ),
     Bug(
