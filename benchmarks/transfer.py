@@ -4,7 +4,8 @@
 annotations for every arm and 600 at partial ones before; two folds of one younger and one older brain held out, six to
 learn from. ``pseudo`` takes the steps at full annotations twice, and so does ``whole``: MO-Net that goes on with its
 own answers as ``pseudo`` does, the policy that is compared with the best control. An arm at k fully annotated brains
-takes the same k in all arms; ``no_atlas``: without the atlas prior.
+takes the same k in all arms; ``no_atlas``: without the atlas prior; ``aligned``: brains laid onto one of them (that is
+not held out) by their images, and an atlas of finer cells, chosen on brains that are held out in no fold.
 """
 
 import time
@@ -32,20 +33,22 @@ ARMS: dict[str, dict[str, Any]] = {
     "frozen_pretrained": {"policy": "frozen_pretrained"},
 }
 CONTROLS = ("scratch", "finetune", "pseudo", "frozen", "frozen_pretrained")
+ATLASES: dict[str, list[dict[str, Any]]] = {"": [{}], "aligned": [{"cells": 64, "smooth": 0.7}], "no_atlas": []}
 STEPS, PARTIAL_STEPS, SPACING_MM, CONTEXT = 1200, 600, 2.0, 2
 CHANNELS = [24, 48, 96, 96]
 MEASURES = {"dice": "dice", "dice_sub": "dice/sub-cortical"}
 
 
-def _grid() -> list[tuple[str, int, bool]]:
-    """Arm, fully annotated brains, and whether the atlas is stated; what the goals need first."""
-    with_atlas = [(arm, k, True) for k in (1, 2) for arm in ARMS]
-    without = [("scratch", 4, False), *((arm, k, False) for k in (1, 2) for arm in ARMS)]
-    return [*with_atlas, *without, ("scratch", 4, True), ("scratch", 6, True)]
+def _grid() -> list[tuple[str, int, str]]:
+    """Arm, fully annotated brains, and the atlas; what the goals need first."""
+    with_atlas = [(arm, k, "") for k in (1, 2) for arm in ARMS]
+    aligned = [(arm, 1, "aligned") for arm in ("whole", "pseudo", "scratch")]
+    without = [("scratch", 4, "no_atlas"), *((arm, k, "no_atlas") for k in (1, 2) for arm in ARMS)]
+    return [*with_atlas, *aligned, *without, ("scratch", 4, ""), ("scratch", 6, "")]
 
 
 def _cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
-    grid = [("monet", 1, True), ("scratch", 1, True)] if quick else _grid()
+    grid = [("monet", 1, ""), ("scratch", 1, "")] if quick else _grid()
     folds = range(1) if quick else range(len(FOLDS))
     return [
         Cell(_key(arm, k, atlas, fold, seed), partial(_measure, arm, k, atlas, fold, seed, quick))
@@ -55,20 +58,20 @@ def _cells(seeds: Sequence[int], quick: bool) -> list[Cell]:
     ]
 
 
-def _key(arm: str, k: int, atlas: bool, fold: int, seed: int) -> str:
+def _key(arm: str, k: int, atlas: str, fold: int, seed: int) -> str:
     return f"{_arm(arm, k, atlas)}-fold{fold}-seed{seed}"
 
 
-def _arm(arm: str, k: int, atlas: bool) -> str:
-    return f"{arm}_k{k}{'' if atlas else '_no_atlas'}"
+def _arm(arm: str, k: int, atlas: str) -> str:
+    return f"{arm}_k{k}{f'_{atlas}' if atlas else ''}"
 
 
-def _measure(arm: str, k: int, atlas: bool, fold: int, seed: int, quick: bool) -> Json:
+def _measure(arm: str, k: int, atlas: str, fold: int, seed: int, quick: bool) -> Json:
     prepare_thread()
-    pool = brains(4.0 if quick else SPACING_MM)
+    pool = brains(4.0 if quick else SPACING_MM, aligned=atlas == "aligned")
     train = [name for name in pool.ids() if name not in FOLDS[fold]]
     order = [train[row] for row in rng_for(seed, "brains", fold).permutation(len(train))]
-    priors = (built("priors", "atlas", None),) if atlas else ()
+    priors = tuple(built("priors", "atlas", None, **settings) for settings in ATLASES[atlas])
     network = {"kind": "segmenter", "channels": [8, 16, 24] if quick else CHANNELS, "dims": 2, "context": CONTEXT}
     view = view_of(pool, order[:k], order[k:], network, priors)
     steps = {"steps": 30, "partial_steps": 20} if quick else {"steps": STEPS, "partial_steps": PARTIAL_STEPS}
@@ -118,6 +121,9 @@ def _goals(arms: Mapping[str, Sequence[Json]]) -> dict[str, float | None]:
         "monet_vs_best_control_k1": _gain(arms, "monet_k1", best),
         "policy_k1_minus_scratch_k4": _gain(arms, "whole_k1", "scratch_k4_no_atlas"),
         "policy_sub_k1_minus_scratch_k4": _gain(arms, "whole_k1", "scratch_k4_no_atlas", "dice_sub"),
+        "aligned_overall_vs_pseudo_k1": _gain(arms, "whole_k1_aligned", "pseudo_k1_aligned"),
+        "aligned_policy_k1_minus_scratch_k4": _gain(arms, "whole_k1_aligned", "scratch_k4_no_atlas"),
+        "aligned_policy_sub_k1_minus_scratch_k4": _gain(arms, "whole_k1_aligned", "scratch_k4_no_atlas", "dice_sub"),
     }
 
 

@@ -27,8 +27,11 @@ def data_root() -> Path:
 
 
 @lru_cache(maxsize=2)
-def brains(spacing_mm: float) -> AnsweredCasePool:
-    """Eight brains with the structures that all of them hold; the partial source is what FSL FIRST segments."""
+def brains(spacing_mm: float, *, aligned: bool = False) -> AnsweredCasePool:
+    """Eight brains with the structures that all of them hold; the partial source is what FSL FIRST segments.
+
+    ``aligned``: all are laid onto the first one by their images.
+    """
     return _pool(
         folder="brain-malf-oasis",
         images=["{case}_SS.nii.gz"],
@@ -39,6 +42,7 @@ def brains(spacing_mm: float) -> AnsweredCasePool:
         plane="coronal",
         partial=[{"name": "first", "structures": FIRST}],
         groups={"sub-cortical": FIRST},
+        places="aligned" if aligned else True,
     )
 
 
