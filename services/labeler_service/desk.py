@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dataeff_al.digests import Ref
+from dataeff_al.digests import Ref, canonical_json
 from dataeff_al.errors import CapabilityError, ConflictError, DataError, RequestError, UnavailableError
 from dataeff_al.labeling.packing import unpack_request
 from dataeff_al.labeling.spool import FileSpool
@@ -46,7 +46,9 @@ class Desk:
     """
 
     def __init__(self, part: PartSpec, folder: Path, data_root: Path | None) -> None:
-        """Raises CorruptError when what the folder holds cannot be read."""
+        """Raises CorruptError when what the folder holds cannot be read, ConflictError when its attempts are another
+        labeler's.
+        """
         self._part, self._data_root = part, data_root
         self._blobs = FileBlobs(folder / "blobs")
         self._spool = FileSpool(folder / "outcomes")
@@ -55,9 +57,9 @@ class Desk:
         self._forms: dict[Ref, str] = {}
         self._unused: set[Ref] = set()
         self._lock = threading.RLock()
-        self._news = threading.Condition()
-        self._count = 0
+        self._listeners: list[Callable[[], None]] = []
         self._closing = False
+        self._claim(folder / "labeler.json")
         self._blobs.sweep()
         self._forget(self._assignments.older_than(KEPT_S))
         for ref in {*self._blobs.refs()} - self._needed():
@@ -89,20 +91,13 @@ class Desk:
                     self._assignments.add(attempt, assignment)
                 host.start(attempt, assignment.request)
 
-    def poll(self, attempts: Sequence[str], wait_s: float) -> Sequence[AttemptProgress]:
-        """How attempts stand, as soon as one of them has come to an end or after ``wait_s`` [s].
+    def poll(self, attempts: Sequence[str]) -> Sequence[AttemptProgress]:
+        """How attempts stand. Outcomes come up to a bound together: others that are done are said to be running."""
+        return [*self._told({attempt: self._progress(attempt) for attempt in attempts})]
 
-        Outcomes come up to a bound together: others that are done are said to be running.
-        """
-        until = time.monotonic() + wait_s
-        while True:
-            seen = self._count
-            found = {attempt: self._progress(attempt) for attempt in attempts}
-            left = until - time.monotonic()
-            if left <= 0 or self._closing or any(not isinstance(each, Running) for each in found.values()):
-                return [*self._told(found)]
-            with self._news:
-                self._news.wait_for(lambda seen=seen: self._count > seen or self._closing, min(left, LOOK_S))  # type: ignore[misc]
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have it called whenever some attempt has come to an end, in any thread."""
+        self._listeners.append(listener)
 
     def ack(self, attempts: Sequence[str]) -> None:
         """Forget attempts; what is still worked on is left alone."""
@@ -118,8 +113,6 @@ class Desk:
     def close(self) -> None:
         """Take on and begin nothing more; what waited is unknown to whoever asks for it, and is started again."""
         self._closing = True
-        with self._news:
-            self._news.notify_all()
         self.cancel(self._assignments.attempts())
 
     def rest(self, wait_s: float) -> bool:
@@ -131,6 +124,16 @@ class Desk:
 
     def _at_work(self) -> bool:
         return any(isinstance(self._progress(attempt), Running) for attempt in self._assignments.attempts())
+
+    def _claim(self, path: Path) -> None:
+        """Answers of one labeler must not be taken for those of another."""
+        mine, held = canonical_json(self._part.canonical()).decode(), len(self._assignments.attempts())
+        if held and path.exists() and path.read_text("utf-8") != mine:
+            raise ConflictError(
+                f"a store must be served by the labeler whose {held} attempts it holds, but got another one, or other "
+                "settings."
+            )
+        path.write_text(mine, "utf-8")
 
     def _progress(self, attempt: str) -> Progress | None:
         """How an attempt stands; None when it is not known."""
@@ -210,9 +213,8 @@ class Desk:
         return labeler
 
     def _on_done(self, _: str) -> None:
-        with self._news:
-            self._count += 1
-            self._news.notify_all()
+        for listener in self._listeners:
+            listener()
 
 
 def _check_request(attempt: str, content: bytes, form: SampleSpec) -> None:

@@ -75,15 +75,16 @@ async def _served(desk: Desk, service: LabelerService) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    endpoint = Endpoint(service.binding, (labelers_pb2.DESCRIPTOR,))
+    endpoint, closing = Endpoint(service.binding, (labelers_pb2.DESCRIPTOR,)), asyncio.Event()
 
     def add_services(server: grpc.aio.Server, calls: Calls) -> None:
-        add_LabelerServiceServicer_to_server(LabelerServicer(desk, calls), server)
+        add_LabelerServiceServicer_to_server(LabelerServicer(desk, calls, closing), server)
 
     await endpoint.open(add_services)
     print(f"Serving {service.part.kind} on {service.binding.host}:{endpoint.port}", flush=True)
     await stop.wait()
     await endpoint.take_no_more()
     desk.close()
+    closing.set()
     await endpoint.close(wait=True)
     await loop.run_in_executor(None, desk.rest, REST_S)

@@ -54,14 +54,17 @@ class Served:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        endpoint = Endpoint(Binding(port=0), (labelers_pb2.DESCRIPTOR,))
+        endpoint, closing = Endpoint(Binding(port=0), (labelers_pb2.DESCRIPTOR,)), asyncio.Event()
         await endpoint.open(
-            lambda server, calls: add_LabelerServiceServicer_to_server(LabelerServicer(self.desk, calls), server)
+            lambda server, calls: add_LabelerServiceServicer_to_server(
+                LabelerServicer(self.desk, calls, closing), server
+            )
         )
         self.port = endpoint.port
         self._up.set()
         await self._stop.wait()
         self.desk.close()
+        closing.set()
         await endpoint.close(wait=True)
 
 

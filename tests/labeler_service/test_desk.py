@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dataeff_al.errors import CapabilityError, CorruptError, RequestError, UnavailableError
+from dataeff_al.errors import CapabilityError, ConflictError, CorruptError, RequestError, UnavailableError
 from dataeff_al.labeling.packing import pack_request
 from dataeff_al.parts import read_part
 from dataeff_al.rpc.labeler_messages import form_text
@@ -29,8 +29,9 @@ def states(found):
 
 def finished(desk, attempts):
     until = time.monotonic() + 20
-    while "running" in states(found := desk.poll(attempts, 1.0)):
+    while "running" in states(found := desk.poll(attempts)):
         assert time.monotonic() < until
+        time.sleep(0.02)
     return found
 
 
@@ -38,7 +39,7 @@ def test_outcomes_outlive_the_service(desk, form, packed, invoices):
     first = desk(effect="blind")
     first.start(form, packed)
     told = finished(first, list(packed))
-    again = desk(effect="blind").poll(list(packed), 0)
+    again = desk(effect="blind").poll(list(packed))
     assert [each.outcome for each in again] == [each.outcome for each in told]
     assert invoices() == list(packed)
 
@@ -48,7 +49,7 @@ def test_what_was_begun_when_the_service_died_is_lost_unless_repeating_is_free(e
     slow = desk(effect=effect, delay_s=30, batch=1)
     slow.start(form, packed)
     time.sleep(0.5)
-    found = desk(effect=effect).poll(list(packed), 0)
+    found = desk(effect=effect, delay_s=30, batch=1).poll(list(packed))
     assert states(found) == [state, "unknown", "unknown", "unknown"]
     assert ("at work" in found[0].reason) == (state == "lost")
 
@@ -59,7 +60,7 @@ def test_what_nobody_took_note_of_for_a_month_is_forgotten(desk, form, packed, t
     finished(first, list(packed))
     old = time.time() - desk_module.KEPT_S - 60
     os.utime(tmp_path / "store/attempts/k1.attempt", (old, old))
-    assert states(desk(effect="blind").poll(list(packed), 0)) == ["done", "unknown", "done", "done"]
+    assert states(desk(effect="blind").poll(list(packed))) == ["done", "unknown", "done", "done"]
 
 
 def test_what_is_worked_on_is_not_forgotten(desk, form, packed):
@@ -74,8 +75,8 @@ def test_answers_that_two_attempts_share_stay_for_the_second(desk, form, packed)
     made.start(form, {"a": packed["k0"], "b": packed["k0"]})
     finished(made, ["a", "b"])
     made.ack(["a"])
-    assert states(made.poll(["a", "b"], 0)) == ["unknown", "done"]
-    assert desk(effect="blind").poll(["b"], 0)[0].outcome
+    assert states(made.poll(["a", "b"])) == ["unknown", "done"]
+    assert desk(effect="blind").poll(["b"])[0].outcome
 
 
 def test_an_answer_that_is_being_written_down_is_not_swept_away(desk, form, packed, monkeypatch):
@@ -101,7 +102,7 @@ def test_blobs_that_nobody_needs_are_swept_when_a_service_begins(desk, form, pac
     made.ack(["k0"])
     blobs = lambda: len(list((tmp_path / "store/blobs").glob("??/*")))  # noqa: E731
     before = blobs()
-    assert states(desk(effect="blind").poll(list(packed), 0)) == ["unknown", "done", "done", "done"]
+    assert states(desk(effect="blind").poll(list(packed))) == ["unknown", "done", "done", "done"]
     assert blobs() == before - 1
 
 
@@ -113,7 +114,7 @@ def test_a_service_that_goes_down_takes_nothing_on_and_ends_what_it_began(desk, 
     with pytest.raises(UnavailableError, match="going down"):
         made.start(form, packed)
     assert made.rest(20)
-    assert states(made.poll(list(packed), 30)) == ["done", "unknown", "unknown", "unknown"]
+    assert states(made.poll(list(packed))) == ["done", "unknown", "unknown", "unknown"]
 
 
 def test_a_labeler_that_waits_for_people_cannot_be_served(form, tmp_path):
@@ -128,6 +129,16 @@ def test_forms_are_bounded(desk, form, monkeypatch):
     made.describe(form)
     with pytest.raises(RequestError, match="one of at most 1 forms"):
         made.describe(form + " ")
+
+
+def test_answers_of_one_labeler_are_not_taken_for_those_of_another(desk, form, packed):
+    made = desk(effect="blind")
+    made.start(form, packed)
+    finished(made, list(packed))
+    with pytest.raises(ConflictError, match="the labeler whose 4 attempts it holds"):
+        desk(effect="blind", cost=2)
+    made.ack(list(packed))
+    desk(effect="blind", cost=2)
 
 
 def test_what_cannot_be_read_is_not_guessed(desk, form, packed, tmp_path):

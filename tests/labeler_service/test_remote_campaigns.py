@@ -79,13 +79,14 @@ def test_a_campaign_is_answered_by_a_service(how, place, process):
 
 
 def test_a_campaign_waits_for_a_service_that_is_started_again(place, process):
-    process.start("--set", "effect=blind", "--set", "delay_s=0.3", "--set", "batch=1")
+    slowly = ("--set", "effect=blind", "--set", "delay_s=0.2", "--set", "batch=1")
+    process.start(*slowly)
     run = begun(place, "run", "bright.yaml", "--out", "run", "--json", "--inline")
     for count in (3, 12):
         wait_until(lambda count=count: len(process.billed()) >= count)
         # Orderly: what is being worked on comes to its end, what waits is asked for again.
         assert process.end(signal.SIGTERM) == 0
-        process.start("--set", "effect=blind", "--set", "delay_s=0.1")
+        process.start(*slowly)
     out, errors = run.communicate(timeout=120)
     assert run.returncode == 0, errors
     assert json.loads(out)["labels"]["total"] == 9
@@ -97,7 +98,7 @@ def test_a_service_that_is_killed_at_paid_work_makes_nothing_up(place, process):
     (process.folder / "die").touch()
     run = begun(place, "run", "bright.yaml", "--out", "run", "--inline")
     assert process.popen[-1].wait(60) == -signal.SIGKILL
-    process.start("--set", "effect=blind")
+    process.start("--set", "effect=blind", "--set", "batch=1")
     _, errors = run.communicate(timeout=120)
     assert run.returncode == 4, errors
     told = json.loads(called(place, "status", "run", "--json").stdout)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataeff_al.errors import CapabilityError, LabelingError
-from dataeff_al.labeling.asking import Raised, asked, tried
+from dataeff_al.labeling.asking import Raised, acknowledge, asked, tried
 from dataeff_al.labeling.combinators import Escalate, Pipeline, build_escalate, build_pipeline
 from dataeff_al.labeling.types import Deferred, Label, LabelFailure, Request
 from dataeff_al.samples.types import Sample, SampleId
@@ -231,3 +231,35 @@ def test_asked_never_raises_and_tried_says_so(toy):
     labeler = toy("blind", answer=_raise)
     assert tried(labeler, _requests()) == [Raised("labeler 'toy' raised OSError('reset')")]
     assert asked(labeler, _requests()) == [LabelFailure("labeler 'toy' raised OSError('reset')", "infra")]
+
+
+class Keeping:
+    """A labeler that keeps outcomes until it hears that they are in safety."""
+
+    def __init__(self, labeler, error=None):
+        self._labeler, self._error, self.heard = labeler, error, []
+
+    @property
+    def info(self):
+        return self._labeler.info
+
+    def label(self, batch):
+        return self._labeler.label(batch)
+
+    def ack(self, keys):
+        self.heard += keys
+        if self._error:
+            raise self._error
+
+
+@pytest.mark.parametrize("combined", [lambda steps: Pipeline(steps), lambda steps: Escalate(steps, 0.5)])
+def test_steps_hear_of_their_own_attempts_what_is_in_safety(combined, toy):
+    first, last = Keeping(toy()), Keeping(toy())
+    acknowledge(combined([first, toy(), last]), ["k0", "k1"])
+    assert (first.heard, last.heard) == (["k0-0", "k1-0"], ["k0-2", "k1-2"])
+
+
+def test_a_labeler_that_cannot_take_note_disturbs_nobody(toy):
+    broken, last = Keeping(toy(), OSError("down")), Keeping(toy())
+    acknowledge(Pipeline([broken, last]), ["k0"])
+    assert last.heard == ["k0-1"]
