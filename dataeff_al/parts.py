@@ -76,9 +76,10 @@ class PartSpec:
 
     @property
     def seconds(self) -> float | None:
-        """Rough cost of one call on one core [s], or None when the plugin does not say."""
+        """Rough cost of one call on one core [s], or None when nobody says."""
         estimate = self.plugin.seconds
-        return None if estimate is None else float(estimate(self.params))
+        found = None if estimate is None else estimate(self.params)
+        return None if found is None else float(found)
 
     @property
     def members(self) -> int:

@@ -70,7 +70,7 @@ class Plugin:
     build: str | Callable[..., Any]
     offers: Callable[[Any], frozenset[str]] = nothing
     needs: Callable[[Any], frozenset[str]] = nothing
-    seconds: Callable[[Any], float] | None = None
+    seconds: Callable[[Any], float | None] | None = None
     seconds_points: int | None = None
     fewest: Callable[[Any], int] = one
     members: Callable[[Any], int] = one

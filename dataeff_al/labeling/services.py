@@ -70,7 +70,7 @@ REMOTE = LabelerPlugin(
     params=RemoteParams,
     build="dataeff_al.rpc.remote_labeler:RemoteLabeler",
     offers=lambda params: frozenset({"synthesised"} if params.synthesised else ()),
-    seconds=lambda params: params.work_s or 0.0,
+    seconds=lambda params: params.work_s,
     max_cost=lambda params: params.max_cost,
     obstacles=lambda params: SERVICES.unregistered(params.service),
 )

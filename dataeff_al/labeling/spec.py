@@ -134,8 +134,10 @@ def _steps_obstacles(params: Any) -> list[Finding]:
     ]
 
 
-def _steps_seconds(params: Any) -> float:
-    return sum(step.seconds or 0.0 for step in params.steps)
+def _steps_seconds(params: Any) -> float | None:
+    """Of all steps together; None when nobody says how long one of them takes."""
+    each = [step.seconds for step in params.steps]
+    return None if None in each else sum(seconds for seconds in each if seconds is not None)
 
 
 PIPELINE = LabelerPlugin(
@@ -171,6 +173,6 @@ EXTERNAL = LabelerPlugin(
     params=ExternalParams,
     build="dataeff_al.labeling.external:build_external",
     offers=lambda params: frozenset({"synthesised"} if params.synthesised else ()),
-    seconds=lambda params: params.work_s or 0.0,
+    seconds=lambda params: params.work_s,
     max_cost=lambda params: params.most,
 )

@@ -26,7 +26,7 @@ PLUGIN = LabelerPlugin(
     params=CommandParams,
     build="labelers.command.labeler:CommandLabeler",
     offers=lambda params: frozenset({"synthesised"} if params.synthesised else ()),
-    seconds=lambda params: params.work_s or 0.0,
+    seconds=lambda params: params.work_s,
     max_cost=lambda params: params.most,
     obstacles=lambda params: PROGRAMS.unregistered(params.program),
 )
