@@ -5,7 +5,7 @@ annotations for every arm and 600 at partial ones before; two folds of one young
 learn from. ``pseudo`` takes the steps at full annotations twice, and so does ``whole``: MO-Net that goes on with its
 own answers as ``pseudo`` does, the policy that is compared with the best control. An arm at k fully annotated brains
 takes the same k in all arms; ``no_atlas``: without the atlas prior; ``aligned``: brains laid onto one of them (that is
-not held out) by their images, and an atlas of finer cells, chosen on brains that are held out in no fold.
+not held out) by their images, and an atlas of finer cells.
 """
 
 import time
