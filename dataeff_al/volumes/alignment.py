@@ -77,18 +77,22 @@ def _own(fixed: Tensor, moving: Tensor, at: Tensor) -> Tensor:
     """A smooth displacement of every voxel."""
     moved = torch.zeros(3, 1, 1, 1)
     for coarser, steps in LEVELS:
-        if min(fixed.shape) < LEAST_SIDE * coarser and coarser > 1:
-            continue
-        few, other = _coarser(fixed, coarser), _coarser(moving, coarser)
-        start = _resized(at, few.shape)
-        moved = _resized(moved, few.shape).detach().requires_grad_(True)
-        voxel = torch.tensor([2.0 / max(side - 1, 1) for side in few.shape]).reshape(3, 1, 1, 1)
+        if coarser == 1 or min(fixed.shape) >= LEAST_SIDE * coarser:
+            moved = _moved_on(moved, _coarser(fixed, coarser), _coarser(moving, coarser), at, steps)
+    return _resized(moved, fixed.shape)
 
-        def loss(moved: Tensor = moved, few: Tensor = few, other: Tensor = other, start: Tensor = start) -> Tensor:
-            return _unlike(few, other, start + moved) + STIFFNESS * _bent(moved / voxel)  # noqa: B023
 
-        _descend(moved, steps, OWN_RATE, loss)
-    return _resized(moved.detach(), fixed.shape)
+def _moved_on(moved: Tensor, fixed: Tensor, moving: Tensor, at: Tensor, steps: int) -> Tensor:
+    """A displacement, bettered on the grid of ``fixed``."""
+    start = _resized(at, fixed.shape)
+    moved = _resized(moved, fixed.shape).detach().requires_grad_(True)
+    voxel = torch.tensor([2.0 / max(side - 1, 1) for side in fixed.shape]).reshape(3, 1, 1, 1)
+
+    def loss() -> Tensor:
+        return _unlike(fixed, moving, start + moved) + STIFFNESS * _bent(moved / voxel)
+
+    _descend(moved, steps, OWN_RATE, loss)
+    return moved.detach()
 
 
 def _descend(what: Tensor, steps: int, rate: float, loss: Callable[[], Tensor]) -> None:

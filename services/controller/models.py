@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import contextmanager
 from dataclasses import replace
@@ -94,8 +95,8 @@ class Models:
             return blobs.get(refs[2])
         except NoAnswer:
             raise UnavailableError(f"a prediction must be made within {ANSWER_S:g} s, but was not.") from None
-        except ConnectionError as error:
-            raise UnavailableError(f"a worker must stay for a prediction, but got {error}.") from error
+        except (ConnectionError, CancelledError) as error:
+            raise UnavailableError(f"a worker must stay for a prediction, but got {error!r}.") from error
         finally:
             hosts.release(name)
             for ref in refs:

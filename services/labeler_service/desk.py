@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dataeff_al.digests import Ref, canonical_json
+from dataeff_al.digests import Ref, digest_json
 from dataeff_al.errors import CapabilityError, ConflictError, DataError, RequestError, UnavailableError
 from dataeff_al.labeling.packing import unpack_request
 from dataeff_al.labeling.spool import FileSpool
@@ -29,6 +29,7 @@ from dataeff_al.samples.columns import check_sample
 from dataeff_al.samples.form_only import FormOnly
 from dataeff_al.samples.types import SampleSpec
 from dataeff_al.stores.blobs import FileBlobs
+from dataeff_al.stores.small_files import write_durably
 from services.labeler_service.assignments import Assignment, Assignments
 
 LOOK_S = 0.5
@@ -59,7 +60,7 @@ class Desk:
         self._lock = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
         self._closing = False
-        self._claim(folder / "labeler.json")
+        self._claim(folder / "labeler")
         self._blobs.sweep()
         self._forget(self._assignments.older_than(KEPT_S))
         for ref in {*self._blobs.refs()} - self._needed():
@@ -127,13 +128,13 @@ class Desk:
 
     def _claim(self, path: Path) -> None:
         """Answers of one labeler must not be taken for those of another."""
-        mine, held = canonical_json(self._part.canonical()).decode(), len(self._assignments.attempts())
-        if held and path.exists() and path.read_text("utf-8") != mine:
+        mine, held = digest_json(self._part.canonical()), len(self._assignments.attempts())
+        if held and path.exists() and path.read_text("ascii") != mine:
             raise ConflictError(
                 f"a store must be served by the labeler whose {held} attempts it holds, but got another one, or other "
                 "settings."
             )
-        path.write_text(mine, "utf-8")
+        write_durably(path, mine)
 
     def _progress(self, attempt: str) -> Progress | None:
         """How an attempt stands; None when it is not known."""

@@ -61,14 +61,15 @@ def _held(folder: Path) -> Iterator[None]:
     """The folder, for this process alone."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LockedError(f"a store must be served by one process, but got {str(folder)!r} again.") from None
-            yield
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        lock = (folder / "lock").open("w")
+    except OSError as error:
         raise DataError(f"a store must be a folder that can be written, but got {error}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(f"a store must be served by one process, but got {str(folder)!r} again.") from None
+        yield
 
 
 async def _served(desk: Desk, service: LabelerService) -> None:
