@@ -25,19 +25,24 @@ class Hired:
     """A replica's actor, what it was given, and when it was last heard of.
 
     ``ready``: its labeler is made. ``found``: it was there before this driver was. ``assigned``: attempts in the order
-    in which they were given; ``answered``: outcomes that it still keeps.
+    in which they were given; ``answered``: outcomes that it still keeps. ``node``: the id of the node that it is on, or
+    is meant for until it has reported; empty when nobody knows.
     """
 
-    def __init__(self, actor: Any, *, found: bool) -> None:
-        self.actor, self.found, self.ready = actor, found, False
+    def __init__(self, actor: Any, *, found: bool, node: str = "") -> None:
+        self.actor, self.found, self.ready, self.node = actor, found, False, node
         self.assigned: dict[str, None] = {}
         self.answered: set[str] = set()
         # Turns go on from one driver to the next, so that a later one is never taken for an earlier.
         self._heard_at, self._number, self._turn = time.monotonic(), 0, time.time_ns()
 
     @classmethod
-    def new(cls, prefix: str, post: Post, runtime: Runtime | None) -> "Hired":
-        """Begin to make a replica. A paid call is never repeated by Ray: not the actor, not its calls."""
+    def new(cls, prefix: str, post: Post, runtime: Runtime | None, taken: Sequence[str]) -> "Hired":
+        """Begin to make a replica, on another node than those taken where there is one.
+
+        A paid call is never repeated by Ray: not the actor, not its calls.
+        """
+        place = placement(runtime, prefix, taken)
         made: Any = ray.remote(Replica).options(
             name=f"{prefix}-{secrets.token_hex(6)}",
             namespace=NAMESPACE,
@@ -45,10 +50,10 @@ class Hired:
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=CALLS_AT_ONCE,
-            **placement(runtime, prefix),
+            **place,
         )
         actor = within(HEAD_S, lambda: made.remote(post))
-        return cls(actor, found=False)
+        return cls(actor, found=False, node=getattr(place["scheduling_strategy"], "node_id", ""))
 
     def ask_report(self) -> Any:
         """Ask for news."""
@@ -56,7 +61,7 @@ class Hired:
 
     def heard(self, report: Report) -> None:
         """It has reported."""
-        self._heard_at, self._number = time.monotonic(), report.number
+        self._heard_at, self._number, self.node = time.monotonic(), report.number, report.node
         self.answered.update(report.done, report.lost)
         for attempt in (*report.done, *report.lost):
             self.assigned.pop(attempt, None)

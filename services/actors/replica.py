@@ -38,14 +38,15 @@ class Post:
 
 @dataclass(frozen=True)
 class Report:
-    """News up to a number: outcomes by attempt, what nobody knows the outcome of, what is still at work, and whether a
-    batch outlasted its time."""
+    """News up to a number: outcomes by attempt, what nobody knows the outcome of, what is still at work, whether a
+    batch outlasted its time, and the id of the node that says so."""
 
     number: int
     done: Mapping[str, Done]
     lost: Mapping[str, Unknown]
     holding: frozenset[str]
     stuck: bool
+    node: str
 
 
 class Replica:
@@ -56,7 +57,7 @@ class Replica:
     """
 
     def __init__(self, post: Post) -> None:
-        self._post = post
+        self._post, self._node = post, str(ray.get_runtime_context().get_node_id())
         self._hosted: Spooled | None = None
         self._news = threading.Condition()
         self._ended: dict[str, tuple[int, Done | Unknown]] = {}
@@ -82,7 +83,7 @@ class Replica:
             new = {attempt: progress for attempt, (number, progress) in self._ended.items() if number > after}
             done = {attempt: progress for attempt, progress in new.items() if isinstance(progress, Done)}
             lost = {attempt: progress for attempt, progress in new.items() if isinstance(progress, Unknown)}
-            return Report(self._count, done, lost, frozenset(self._open), hosted.abandoned > 0)
+            return Report(self._count, done, lost, frozenset(self._open), hosted.abandoned > 0, self._node)
 
     def start(self, jobs: Sequence[tuple[str, Ref]], turn: int) -> None:
         """Take on attempts; idempotent. One that was called off in a later turn is not begun: calls may overtake."""
@@ -94,10 +95,6 @@ class Replica:
                 if attempt not in self._ended:
                     self._open.add(attempt)
                 hosted.start(attempt, request)
-
-    def node(self) -> str:
-        """The id of the node that it is on."""
-        return str(ray.get_runtime_context().get_node_id())
 
     def look_up(self, attempt: str) -> Progress:
         """What became of an attempt that was begun in an earlier life."""

@@ -63,7 +63,8 @@ class Roster:
     def fill(self) -> None:
         """Make up their number."""
         while len(self._hired) < self._duty.runtime.replicas:
-            self._welcome(Hired.new(self._duty.prefix, self._duty.post, self._duty.runtime))
+            taken = [hired.node for hired in self._hired]
+            self._welcome(Hired.new(self._duty.prefix, self._duty.post, self._duty.runtime, taken))
 
     def listen_to(self, hired: Hired) -> None:
         """Ask for its next report."""

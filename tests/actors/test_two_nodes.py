@@ -145,6 +145,13 @@ def labels_on(of):
     return any(child.name().startswith("ray::Replica") for child in family(raylet(of).pid))
 
 
+def state(page, nodes):
+    """For a test that has waited in vain: what is paid for, what each node is at, and what everybody has said."""
+    at_work = {name: sorted(child.name() for child in family(raylet(of).pid)) for name, of in nodes.items()}
+    said = "\n".join(f"--- {name}\n{page.said(name)}" for name in ("job", *nodes))
+    return f"{len(invoices(page.folder))} invoices, processes {at_work}\n{said}"
+
+
 def listens(port):
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.2", port), 1).close()
@@ -201,7 +208,7 @@ def test_a_node_that_is_killed_during_a_submitted_job_costs_no_label_and_the_cam
         job = page.start(page.job, "job")
         with ended_afterwards(job):
             ready = lambda: len(invoices(tmp_path)) >= BEFORE and labels_on(worker)  # noqa: E731
-            wait_for(ready, job, lambda: page.said("job"))
+            wait_for(ready, job, lambda: state(page, {"head": head, "worker": worker}))
             raylet(worker).send_signal(signal.SIGKILL)
             paid_before = len(invoices(tmp_path))
             (tmp_path / "go").touch()
