@@ -56,11 +56,15 @@ def next_node(nodes: Sequence[str], taken: Sequence[str], turn: int) -> str:
 
 
 def _in_turn(part: str, taken: Sequence[str]) -> Any:
-    """The next node that has processors for work; another one when it is gone by then."""
+    """The next node that has processors for work.
+
+    The node is a must: one that Ray may replace it often does, whatever room there is. An actor whose node goes before
+    it is there is lost like any other, and the next one is put elsewhere.
+    """
     alive = [node for node in within(HEAD_S, ray.nodes) if node["Alive"]]
     at_work = [node for node in alive if node["Resources"].get("CPU")] or alive
     if not at_work:
         return "SPREAD"
     turn = next(_turns.setdefault(part, itertools.count(len(_turns))))
     node = next_node([node["NodeID"] for node in at_work], taken, turn)
-    return NodeAffinitySchedulingStrategy(node, soft=True)
+    return NodeAffinitySchedulingStrategy(node, soft=False)

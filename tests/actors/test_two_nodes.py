@@ -207,7 +207,7 @@ def test_a_node_that_is_killed_during_a_submitted_job_costs_no_label_and_the_cam
         wait_for(lambda: listens(page.dashboard), head, lambda: page.said("head"))
         job = page.start(page.job, "job")
         with ended_afterwards(job):
-            ready = lambda: len(invoices(tmp_path)) >= BEFORE and labels_on(worker)  # noqa: E731
+            ready = lambda: len(invoices(tmp_path)) >= BEFORE and labels_on(worker) and labels_on(head)  # noqa: E731
             wait_for(ready, job, lambda: state(page, {"head": head, "worker": worker}))
             raylet(worker).send_signal(signal.SIGKILL)
             paid_before = len(invoices(tmp_path))
