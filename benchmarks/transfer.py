@@ -88,10 +88,13 @@ def _assemble(found: Mapping[str, Json]) -> Result:
     arms: dict[str, list[Json]] = {}
     for cell in found.values():
         arms.setdefault(cell["arm"], []).append(cell)
+    # A mean over other brains is no comparison.
+    folds = {cell["fold"] for cell in found.values()}
+    whole = [arm for arm, cells in arms.items() if {cell["fold"] for cell in cells} == folds]
     figures: dict[str, float | None] = {}
     for measure, metric in MEASURES.items():
-        for arm, cells in arms.items():
-            figures[f"{measure}_{arm}"] = mean(cell["mean"][metric] for cell in cells)
+        for arm in whole:
+            figures[f"{measure}_{arm}"] = mean(cell["mean"][metric] for cell in arms[arm])
     figures |= _goals(arms)
     rows: list[list[str | float | int | None]] = [
         [arm, len(cells), *(_shown(cells, metric) for metric in MEASURES.values()), *_cost(cells)]

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, label
+from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 from torch import Tensor
 
 from dataeff_al.envs.signed_distance import signed_distance
@@ -15,6 +15,8 @@ from labelers.deep_labelling.settings import MIN_SIDE
 MIN_AREA_PX = 4
 BLURS_PX = (0.0, 0.8, 1.6)
 VIEW_BLUR_PX = 0.8
+MOST_HOLLOW = 0.1
+"""Part of a filled region that may be missing within it: specks of an annotation, but not a ring."""
 
 
 def checked_images(images: np.ndarray) -> np.ndarray:
@@ -43,6 +45,9 @@ def region_problem(mask: np.ndarray) -> str | None:
         return "a region must not touch the image's border, but got one that does."
     if mask.sum() < MIN_AREA_PX:
         return f"a region must have at least {MIN_AREA_PX} pixels, but got {int(mask.sum())}."
+    hollow = 1 - mask.sum() / binary_fill_holes(mask).sum()
+    if hollow > MOST_HOLLOW:
+        return f"a region must be filled, but got a ring; what it surrounds ({hollow:.0%} of it) belongs to the region."
     return None
 
 

@@ -58,8 +58,9 @@ def read_model(path: Path) -> Kept:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(f"a model must be a whole safetensors file, but got {str(path)!r} ({error}).") from error
-    if header.get("form") != FORM:
-        raise DataError(f"a model must have the form {FORM!r}, but got {header.get('form')!r} in {path.name!r}.")
+    form = header.get("form") if isinstance(header, dict) else None
+    if form != FORM:
+        raise DataError(f"a model must have the form {FORM!r}, but got {form!r} in {path.name!r}.")
     try:
         return _built(header, tensors)
     except (KeyError, TypeError, RuntimeError, ValueError) as error:

@@ -16,6 +16,7 @@ from labelers.deep_labelling.learnt import (
     Annotations,
     annotations_of,
     check_pictures,
+    check_usable,
     regions_of,
     trained,
     unit_images,
@@ -38,12 +39,19 @@ class DeepLabellingLabeler:
     """
 
     def __init__(self, params: DeepLabellingParams, context: LabelerContext) -> None:
-        """Raises DataError when samples are no images, or the annotated ones are missing or no masks."""
+        """Raises DataError when samples are no images, when the annotated ones are missing, no masks or all unusable,
+        and when there is no folder to save in.
+        """
         self._form = check_pictures(context.pool.spec.fields.get("x"))
         self._params, self._base_dir = params, context.base_dir
         self._known: Annotations | None = None if params.model else annotations_of(params, context)
         classes = self._known.classes if self._known else _painted(params)
         self._regions = regions_of(params, classes)
+        self._refused: DataError | None = None
+        if self._known is not None:
+            check_usable(self._known, self._regions)
+        if params.save is not None and not (context.base_dir / params.save).parent.is_dir():
+            raise DataError(f"the folder to save a model in must be there, but got {params.save!r}.")
         top = max([len(classes) - 1, *(region.paint for region in self._regions)])
         names = {region.paint: region.name for region in self._regions}
         shown = tuple(
@@ -61,9 +69,20 @@ class DeepLabellingLabeler:
             accepts_synthesised=True,
         )
 
-    @cached_property
+    @property
     def models(self) -> list[DeepLabeller]:
         """A labeller for each region, trained or read when first asked for. Raises DataError when that fails."""
+        # Training that failed fails again: it is not paid for with every image that is asked about.
+        if self._refused is not None:
+            raise self._refused
+        try:
+            return self._made
+        except DataError as error:
+            self._refused = error
+            raise
+
+    @cached_property
+    def _made(self) -> list[DeepLabeller]:
         if self._params.model is not None:
             return [DeepLabeller.load(self._base_dir / self._params.model)]
         if self._known is None:

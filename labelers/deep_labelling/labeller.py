@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataeff_al.errors import DataError
 from labelers.deep_labelling.annotated import AnnotatedSet, LeftOut, annotated_set, checked_images
 from labelers.deep_labelling.confidence import Calibration, calibrated, rule_of_thumb
 from labelers.deep_labelling.consensus import FEATURES, Traced
@@ -84,6 +85,10 @@ class DeepLabeller:
         Raises DataError when an array has the wrong form, holds NaN, is empty, or no image is usable.
         """
         settings = settings or DeepLabellingSettings()
+        if not isinstance(rng, np.random.Generator):
+            raise DataError(f"rng must be a numpy random Generator, but got {rng!r}.")
+        if groups is not None and len(groups) != len(images):
+            raise DataError(f"groups must name the case of each of {len(images)} images, but got {len(groups)}.")
         annotated = annotated_set(images, masks)
         kept = None if groups is None else np.asarray(groups)[annotated.rows]
         return _trained(cls, annotated, settings, kept, rng)

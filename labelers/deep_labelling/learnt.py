@@ -1,6 +1,7 @@
 """From the plugin's parameters to annotated images: which samples, which regions, one labeller for each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from dataeff_al.randomness import rng_for
 from dataeff_al.samples.npz import read_columns
 from dataeff_al.samples.protocol import AnsweredPool
 from dataeff_al.samples.types import FieldSpec, TargetSpec
+from labelers.deep_labelling.annotated import annotated_set
 from labelers.deep_labelling.labeller import DeepLabeller
 from labelers.deep_labelling.settings import DeepLabellingSettings
-from labelers.deep_labelling.spec import DeepLabellingParams, RegionParams
+from labelers.deep_labelling.spec import MOST_CODE, DeepLabellingParams, RegionParams
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,16 @@ def names_of(target: TargetSpec, codes: np.ndarray) -> tuple[str, ...]:
 
 
 def regions_of(params: DeepLabellingParams, classes: Sequence[str]) -> list[RegionParams]:
-    """The regions asked for, or one for each class above the background."""
+    """The regions asked for, or one for each class above the background.
+
+    Raises DataError when there are more classes than codes that can be painted.
+    """
     if params.regions:
         return list(params.regions)
+    if len(classes) - 1 > MOST_CODE:
+        raise DataError(
+            f"masks must hold codes up to {MOST_CODE}, but got {len(classes) - 1}; a mask of one region is 0 and 1."
+        )
     return [RegionParams(name=name, codes=[code], paint=code) for code, name in enumerate(classes) if code]
 
 
@@ -100,18 +109,42 @@ def settings_of(params: DeepLabellingParams) -> DeepLabellingSettings:
     )
 
 
+def check_usable(known: Annotations, regions: Sequence[RegionParams]) -> None:
+    """Raises DataError naming the region unless each has an annotated image that can be learnt from."""
+    for region in regions:
+        images, masks = _of_region(known, region)
+        if not len(images):
+            raise DataError(
+                f"region {region.name!r}: at least one annotated image must hold one of the codes {region.codes}, but "
+                f"got none of {len(known.images)}."
+            )
+        with _named(region):
+            annotated_set(images, masks)
+
+
 def trained(params: DeepLabellingParams, known: Annotations, regions: Sequence[RegionParams]) -> list[DeepLabeller]:
     """One labeller a region, each from random numbers of its own. Raises DataError naming the region."""
     return [_for_region(params, known, region) for region in regions]
 
 
 def _for_region(params: DeepLabellingParams, known: Annotations, region: RegionParams) -> DeepLabeller:
+    images, masks = _of_region(known, region)
+    present = np.isin(known.codes, region.codes).any(axis=(1, 2))
+    rng = rng_for(params.seed, "deep labelling", region.name)
+    with _named(region):
+        return DeepLabeller.train(images, masks, settings_of(params), rng=rng, groups=known.groups[present])
+
+
+def _of_region(known: Annotations, region: RegionParams) -> tuple[np.ndarray, np.ndarray]:
+    """The images that show a region, and its masks."""
     masks = np.isin(known.codes, region.codes)
     present = masks.any(axis=(1, 2))
-    rng = rng_for(params.seed, "deep labelling", region.name)
+    return known.images[present], masks[present]
+
+
+@contextmanager
+def _named(region: RegionParams) -> Iterator[None]:
     try:
-        return DeepLabeller.train(
-            known.images[present], masks[present], settings_of(params), rng=rng, groups=known.groups[present]
-        )
+        yield
     except DataError as error:
         raise DataError(f"region {region.name!r}: {error}") from error

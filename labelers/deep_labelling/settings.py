@@ -1,6 +1,7 @@
 """What can be set about deep labelling, in one frozen value that is saved beside the weights."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 from dataeff_al.errors import DataError
@@ -42,8 +43,11 @@ class DeepLabellingSettings:
             raise DataError(f"policy must be one of {', '.join(POLICIES)}, but got {self.policy!r}.")
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise DataError(f"{name} must lie within {low} and {high}, but got {value!r}.")
+            if value is None and name in _FOLLOWING:
+                continue
+            wanted, kind = (Integral, "a whole number") if isinstance(low, int) else (Real, "a number")
+            if not isinstance(value, wanted) or not low <= float(value) <= high:
+                raise DataError(f"{name} must be {kind} within {low} and {high}, but got {value!r}.")
 
     def steps_for(self, images: int) -> int:
         """The steps of each network for a set of so many annotated images: what many show takes longer to learn."""
@@ -58,6 +62,7 @@ def _growth(images: int, most: float) -> float:
     return min(max(images / FEW_IMAGES, 1.0), most)
 
 
+_FOLLOWING = ("steps", "detector_steps")
 _RANGES = (
     ("steps", 1, 1_000_000),
     ("batch", 2, 4096),

@@ -7,13 +7,14 @@ from pydantic import Field, model_validator
 from dataeff_al.registry import LabelerPlugin, Params
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
-Code = Annotated[int, Field(ge=1, le=254)]
+MOST_CODE = 254
+Code = Annotated[int, Field(ge=1, le=MOST_CODE)]
 
 
 class RegionParams(Params):
     """A region: its ``name``, the class ``codes`` that it covers in annotations, and the code to ``paint``."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\\\x00]+$")]
     codes: Annotated[list[Code], Field(min_length=1, max_length=254)]
     paint: Code
 

@@ -30,7 +30,9 @@ def fit(
     Raises TrainingError when the loss is not a number.
     """
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1, pct_start=WARM_UP)
+    # A warm-up that ends with its first step has no length to be divided by.
+    warm_up = max(WARM_UP, 2 / (steps + 1))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1, pct_start=warm_up)
     network.train()
     losses: list[float] = []
     for _ in range(steps):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from dataeff_al.errors import DataError
 from labelers.deep_labelling.annotated import annotated_set
 from labelers.deep_labelling.labeller import DeepLabeller
 from labelers.deep_labelling.settings import DeepLabellingSettings
+from labelers.deep_labelling.training import fit
 
 Y, X = np.mgrid[:40, :40]
 GOOD = np.hypot(X - 20, Y - 20) < 8
@@ -26,6 +28,7 @@ BROKEN = {
     "two regions": (GOOD | (np.hypot(X - 34, Y - 5) < 3), "must hold one region, but got 2"),
     "a region at the border": (np.hypot(X, Y - 20) < 8, "must not touch the image's border"),
     "one pixel": (one_pixel(), "must have at least 4 pixels, but got 1"),
+    "a ring": (GOOD & (np.hypot(X - 20, Y - 20) > 5), "must be filled, but got a ring"),
 }
 
 
@@ -63,9 +66,47 @@ def test_arrays_of_a_wrong_form_are_refused_with_the_rule(images, regions, rule)
         DeepLabeller.train(images, regions, DeepLabellingSettings(), rng=np.random.default_rng(0))
 
 
+def test_a_speck_within_a_region_is_no_ring():
+    speckled = GOOD.copy()
+    speckled[20, 18:20] = False
+    assert not annotated_set(IMAGES, masks(speckled)).left_out
+
+
+def test_random_numbers_and_cases_of_a_wrong_form_are_refused():
+    with pytest.raises(DataError, match="rng must be a numpy random Generator, but got 0"):
+        DeepLabeller.train(IMAGES, masks(GOOD), rng=0)
+    for groups in (["a"], ["a"] * 4):
+        with pytest.raises(DataError, match=f"each of 3 images, but got {len(groups)}"):
+            DeepLabeller.train(IMAGES, masks(GOOD), rng=np.random.default_rng(0), groups=np.array(groups))
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"policy": "guess"}, {"steps": 0}, {"members": 17}, {"starts": 1}, {"softness_px": float("nan")}]
+    "wrong",
+    [
+        {"policy": "guess"},
+        {"steps": 0},
+        {"steps": "3"},
+        {"steps": 1.5},
+        {"members": 17},
+        {"members": None},
+        {"learning_rate": None},
+        {"starts": 1},
+        {"softness_px": float("nan")},
+    ],
 )
 def test_a_setting_out_of_range_is_refused(wrong):
     with pytest.raises(DataError, match=f"{next(iter(wrong))} must"):
         DeepLabellingSettings(**wrong)
+
+
+def test_numbers_of_any_kind_are_taken():
+    assert DeepLabellingSettings(steps=np.int64(7), softness_px=3).steps_for(1) == 7
+    assert DeepLabellingSettings(softness_px=np.float32(0.5)).softness_px == 0.5
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 8, 9])
+def test_training_of_any_length_has_a_warm_up(steps):
+    network = torch.nn.Linear(1, 1)
+    generator = torch.Generator().manual_seed(0)
+    losses = fit(network, lambda g: network(torch.rand((2, 1), generator=g)).square().mean(), steps, 0.01, generator)
+    assert len(losses) == steps

@@ -126,17 +126,34 @@ def test_files_that_cannot_be_learnt_from_are_refused(folder, tmp_path):
         labeler(folder, annotated="images.npz")
     with pytest.raises(DataError):
         labeler(folder, annotated="missing.npz")
-    write(tmp_path / "train.npz", 4, 0, lambda mask: np.zeros(mask.shape, np.uint8))
     np.savez(tmp_path / "images.npz", x=np.zeros((1, 1, 64, 64), np.float32))
-    outcome = asked_alone(tmp_path)
-    assert "region" in outcome
+    for codes, said in UNUSABLE:
+        write(tmp_path / "train.npz", 4, 0, codes)
+        with pytest.raises(DataError, match=said):
+            labeler(tmp_path, annotated="train.npz")
+    with pytest.raises(DataError, match="folder to save a model in must be there, but got 'nowhere/kept'"):
+        labeler(folder, annotated="train.npz", save="nowhere/kept")
 
 
-def asked_alone(path):
-    one = labeler(path, annotated="train.npz")
-    with pytest.raises(DataError) as caught:
-        one.label([Request(key="a", sample=file_pool(path / "images.npz", answered=False).read(["000000"])[0])])
-    return str(caught.value)
+UNUSABLE = [
+    (lambda mask: np.zeros(mask.shape, np.uint8), "must hold one of the codes .1., but got none of 4"),
+    (lambda mask: mask.astype(np.uint8) * 255, "codes up to 254, but got 255; a mask of one region is 0 and 1"),
+    (lambda mask: np.ones(mask.shape, np.uint8), "none: image 0: a region must not touch the image's border"),
+]
+
+
+def test_training_that_fails_is_not_done_again_for_every_image(folder, monkeypatch):
+    def fail(*_):
+        calls.append(1)
+        raise DataError("the disk must have room.")
+
+    calls = []
+    monkeypatch.setattr("labelers.deep_labelling.labeler.trained", fail)
+    one, pool = labeler(folder, annotated="train.npz"), file_pool(folder / "images.npz", answered=False)
+    for _ in range(3):
+        with pytest.raises(DataError, match="must have room"):
+            asked(one, pool)
+    assert calls == [1]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +163,7 @@ def asked_alone(path):
         {"annotated": "a.npz", "model": "b"},
         {"model": "b", "regions": [{"name": n, "codes": [1], "paint": p} for n, p in (("a", 1), ("b", 2))]},
         {"annotated": "a", "regions": [{"name": n, "codes": [1], "paint": 1} for n in "ab"]},
+        {"annotated": "a", "regions": [{"name": "a/b", "codes": [1], "paint": 1}]},
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(params):
