@@ -34,9 +34,9 @@ def read_image(path: Path) -> Scan:
     scan = _read(path)
     array = np.asarray(scan.array, np.float32)
     if not np.isfinite(array).all():
-        raise DataError(f"{path.name} must hold finite numbers, but got a NaN or an infinity.")
+        raise DataError(f"{_named(path)} must hold finite numbers, but got a NaN or an infinity.")
     if array.min() == array.max():
-        raise DataError(f"{path.name} must carry information, but got {array.flat[0]:g} everywhere.")
+        raise DataError(f"{_named(path)} must carry information, but got {array.flat[0]:g} everywhere.")
     return Scan(scan.name, array, scan.affine)
 
 
@@ -45,9 +45,9 @@ def read_labels(path: Path) -> Scan:
     scan = _read(path)
     array = np.asarray(scan.array)
     if array.dtype.kind == "f" and (not np.isfinite(array).all() or (array != np.round(array)).any()):
-        raise DataError(f"{path.name} must hold whole numbers, but got something else.")
+        raise DataError(f"{_named(path)} must hold whole numbers, but got something else.")
     if array.min() < 0 or array.max() > 2**31 - 1:
-        raise DataError(f"{path.name} must hold codes from 0 to 2147483647, but got {array.min()} to {array.max()}.")
+        raise DataError(f"{_named(path)} must hold codes from 0 to 2147483647, but got {array.min()} to {array.max()}.")
     return Scan(scan.name, array.astype(np.int32), scan.affine)
 
 
@@ -77,7 +77,9 @@ def _read(path: Path) -> Scan:
         image = nibabel.as_closest_canonical(nibabel.load(path))
         shape = tuple(side for axis, side in enumerate(image.shape) if axis < 3 or side != 1)
         if len(shape) != 3 or not 0 < np.prod(shape, dtype=np.int64) <= _MOST_VOXELS:
-            raise DataError(f"{path.name} must be one volume of at most {_MOST_VOXELS} voxels, but got {image.shape}.")
+            raise DataError(
+                f"{_named(path)} must be one volume of at most {_MOST_VOXELS} voxels, but got {image.shape}."
+            )
         array = np.asarray(image.dataobj).reshape(shape)
     except DataError:
         raise
@@ -90,8 +92,13 @@ def _read(path: Path) -> Scan:
         nibabel.orientations.OrientationError,
         nibabel.spatialimages.HeaderDataError,
     ) as error:
-        raise DataError(f"{path.name} must be a readable NIfTI file, but got: {error}.") from error
+        raise DataError(f"{_named(path)} must be a readable NIfTI file, but got: {error}.") from error
     affine = np.asarray(image.affine, np.float64)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9 or array.dtype.kind not in "iuf":
-        raise DataError(f"{path.name} must hold numbers and a position in space, but got neither or one.")
-    return Scan(path.name, array, affine)
+        raise DataError(f"{_named(path)} must hold numbers and a position in space, but got neither or one.")
+    return Scan(_named(path), array, affine)
+
+
+def _named(path: Path) -> str:
+    """A file by its folder, too: every case may have one of the same name."""
+    return f"{path.parent.name}/{path.name}"

@@ -174,7 +174,7 @@ def test_a_file_whose_position_is_flat_is_refused(pool_of, scans):
     header = bytearray(gzip.decompress(path.read_bytes()))
     header[280:296] = bytes(16)
     path.write_bytes(gzip.compress(bytes(header)))
-    with pytest.raises(DataError, match=r"carl_1_t1.nii.gz must"):
+    with pytest.raises(DataError, match=r".+/carl_1_t1.nii.gz must"):
         pool_of()
 
 
@@ -190,7 +190,7 @@ def test_a_case_without_anything_before_the_border_is_its_own_patient(pool_of):
 def test_a_damaged_file_is_refused(pool_of, scans):
     path = scans / "scans/carl_1_t1.nii.gz"
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(DataError, match=r"carl_1_t1.nii.gz must be a readable NIfTI file"):
+    with pytest.raises(DataError, match=r".+/carl_1_t1.nii.gz must be a readable NIfTI file"):
         pool_of()
 
 
